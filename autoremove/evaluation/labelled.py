@@ -1,0 +1,159 @@
+"""Pictures with true boxes to measure a detector on, from the `instances` form or the YOLO form."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import yaml
+from PIL import Image as PillowImage
+
+from autoremove.errors import InputError
+from autoremove.evaluation.matching import Boxes
+from autoremove.training.instances import IGNORE, LabelledPicture, find_picture, read_instances
+from autoremove.types import Image, Mask
+
+HIDES = {"bicycle+rider": ("person", "bicycle")}
+"""Labels of regions in which objects of other classes lie without a label of their own."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Boxed:
+    """One picture with its true boxes: ``xyxy`` N x 4 in its pixels, ``label`` N names.
+
+    ``judged``: the classes whose false finds count here; of other classes bystanders may be unlabelled.
+    ``unclear``: regions, by class ("" = every class), where a find is neither right nor wrong.
+    """
+
+    name: str
+    image: Image
+    xyxy: Boxes
+    label: tuple[str, ...]
+    judged: frozenset[str]
+    unclear: dict[str, Mask] = field(default_factory=dict)
+
+    def unclear_for(self, label: str) -> Mask:
+        """H x W: where a find of that class counts neither way."""
+        region = np.zeros(self.image.shape[:2], bool)
+        for key in ("", label):
+            if key in self.unclear:
+                region |= self.unclear[key]
+        return region
+
+
+def spread(rows: Iterable[T], total: int, limit: int | None) -> Iterator[T]:
+    """At most ``limit`` of ``total`` rows, evenly spaced, so that a small sample still sees every source."""
+    chosen = None if limit is None else set(np.linspace(0, total - 1, min(limit, total)).astype(int).tolist())
+    for number, row in enumerate(rows):
+        if chosen is None or number in chosen:
+            yield row
+
+
+def known_labels(folder: Path) -> list[str]:
+    """The class names that occur in a data set, sorted."""
+    if is_instances(folder):
+        return sorted(set().union(*_labels_by_source(folder).values()))
+    numbers = {int(line.split()[0]) for path in _label_files(folder) for line in _lines(path)}
+    names = _yolo_names(folder)
+    return sorted({_name(names, number, folder) for number in numbers})
+
+
+def is_instances(folder: Path) -> bool:
+    return (folder / "instances.jsonl").is_file()
+
+
+def count_pictures(folder: Path) -> int:
+    if is_instances(folder):
+        return len(_lines(folder / "instances.jsonl"))
+    return len(_label_files(folder))
+
+
+def read_boxed(folder: Path, limit: int | None = None) -> Iterator[Boxed]:
+    """Pictures with boxes from either form; raises InputError where the folder has neither."""
+    total = count_pictures(folder)
+    if is_instances(folder):
+        labelled = _labels_by_source(folder)
+        for picture in spread(read_instances(folder), total, limit):
+            yield _from_instances(picture, labelled[picture.source])
+        return
+    names, present = _yolo_names(folder), frozenset(known_labels(folder))
+    for path in spread(_label_files(folder), total, limit):
+        yield _from_yolo(folder, path, names, present)
+
+
+def _labels_by_source(folder: Path) -> dict[str, set[str]]:
+    """The classes that each source labels at all: one that labels only people is no judge of dogs."""
+    labels: dict[str, set[str]] = defaultdict(set)
+    for line in _lines(folder / "instances.jsonl"):
+        row = json.loads(line)
+        labels[row["source"]] |= {str(item["label"]) for item in row["instances"]}
+    return labels
+
+
+def _from_instances(picture: LabelledPicture, labelled: set[str]) -> Boxed:
+    boxes, labels = [], []
+    unclear = {"": picture.ids == IGNORE}
+    for identity, label in picture.objects:
+        box = picture.box(identity)
+        for hidden in HIDES.get(label, ()):
+            before = unclear.get(hidden, np.zeros(picture.ids.shape, bool))
+            unclear[hidden] = before | (picture.ids == identity)
+        if box is not None:
+            boxes.append(box)
+            labels.append(label)
+    judged = frozenset(labelled) if picture.fully_labelled else frozenset[str]()
+    xyxy = np.array(boxes, np.float32).reshape(-1, 4)
+    return Boxed(picture.name, picture.image, xyxy, tuple(labels), judged, unclear)
+
+
+def _label_files(folder: Path) -> list[Path]:
+    found = sorted(path for path in (folder / "labels").glob("*.txt") if path.name != "classes.txt")
+    if not found:
+        raise InputError(
+            f"{folder} has neither instances.jsonl nor labels/*.txt.",
+            hint="Give a data set in the `instances` form or in the YOLO form.",
+        )
+    return found
+
+
+def _lines(path: Path) -> list[str]:
+    return [line for line in path.read_text().splitlines() if line.strip()]
+
+
+def _yolo_names(folder: Path) -> dict[int, str]:
+    """Class names from data.yaml or classes.txt; without either, class 0 is a person."""
+    for place in (folder / "data.yaml", folder.parent / "data.yaml"):
+        if place.is_file():
+            names = (yaml.safe_load(place.read_text()) or {}).get("names", {})
+            pairs = names.items() if isinstance(names, dict) else enumerate(names)
+            return {int(number): str(name) for number, name in pairs}
+    for place in (folder / "classes.txt", folder / "labels" / "classes.txt"):
+        if place.is_file():
+            return dict(enumerate(_lines(place)))
+    return {0: "person"}
+
+
+def _name(names: dict[int, str], number: int, folder: Path) -> str:
+    if number not in names:
+        raise InputError(
+            f"{folder} labels class {number}, which has no name.",
+            hint="Put a classes.txt with one name a line beside images/ and labels/.",
+        )
+    return names[number]
+
+
+def _from_yolo(folder: Path, path: Path, names: dict[int, str], judged: frozenset[str]) -> Boxed:
+    with PillowImage.open(find_picture(folder / "images", path.stem)) as opened:
+        image = np.asarray(opened.convert("RGB"))
+    rows = np.array([line.split()[:5] for line in _lines(path)], np.float32).reshape(-1, 5)
+    size = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
+    xyxy = np.concatenate([rows[:, 1:3] - rows[:, 3:5] / 2, rows[:, 1:3] + rows[:, 3:5] / 2], 1) * size
+    labels = tuple(_name(names, int(number), folder) for number in rows[:, 0])
+    return Boxed(path.stem, image, xyxy.astype(np.float32), labels, judged)

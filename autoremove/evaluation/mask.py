@@ -1,0 +1,195 @@
+"""How tight masks are: overlap with the true ones, what growth leaves uncovered, and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from autoremove.errors import InputError
+from autoremove.evaluation.detect import Find, ratio, rows_of
+from autoremove.evaluation.labelled import HIDES, count_pictures, is_instances, spread
+from autoremove.evaluation.matching import Boxes, match
+from autoremove.evaluation.metrics import mask_iou
+from autoremove.evaluation.sheet import RIGHT, TRUE, Worst, boxed, cell, tinted, write_sheet
+from autoremove.training.instances import IGNORE, LabelledPicture, read_instances
+from autoremove.types import Detections, Image, Mask, ObjectMask
+
+Refining = Callable[[Image, Detections], ObjectMask]
+"""Masks from boxes, one picture at a time: the Refine stage."""
+
+LEAST_PIXELS = 16
+"""Objects of fewer pixels have no shape to speak of."""
+
+
+@dataclass(frozen=True)
+class TrueObject:
+    """One labelled object: ``mask`` H x W, ``xyxy`` its box."""
+
+    label: str
+    xyxy: Boxes
+    mask: Mask
+
+
+@dataclass
+class Tally:
+    """What was measured of one group of objects."""
+
+    ious: list[float] = field(default_factory=list)
+    object_pixels: int = 0
+    uncovered_pixels: int = 0
+    grown_pixels: int = 0
+
+    def add(self, given: ObjectMask, truth: Mask, ignore: Mask) -> float:
+        iou = mask_iou(given.ids > 0, truth, ignore)
+        self.ious.append(iou)
+        self.object_pixels += int(truth.sum())
+        self.uncovered_pixels += int((truth & ~given.grown).sum())
+        self.grown_pixels += int((given.grown & ~ignore).sum())
+        return iou
+
+    @property
+    def iou(self) -> float | None:
+        return float(np.mean(self.ious)) if self.ious else None
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "objects": len(self.ious),
+            "uncovered": ratio(self.uncovered_pixels, self.object_pixels),
+            "area_ratio": ratio(self.grown_pixels, self.object_pixels),
+        }
+
+
+@dataclass
+class Groups:
+    """Tallies of the persons and of all objects."""
+
+    person: Tally = field(default_factory=Tally)
+    all: Tally = field(default_factory=Tally)
+
+    def add(self, label: str, given: ObjectMask, truth: Mask, ignore: Mask) -> float:
+        if label == "person":
+            self.person.add(given, truth, ignore)
+        return self.all.add(given, truth, ignore)
+
+    def ious(self) -> dict[str, float | None]:
+        return {"person": self.person.iou, "all": self.all.iou}
+
+
+def evaluate_mask(
+    folder: Path,
+    methods: Mapping[str, Refining],
+    find: Find | None = None,
+    *,
+    limit: int | None = None,
+    sheet: Path | None = None,
+) -> dict[str, Any]:
+    """Measure methods that turn boxes into masks on a data set in the `instances` form.
+
+    ``methods``: Refine stages by name; the first one's figures stand at the top, all under ``methods``.
+    ``find``: a detector at its shipped confidence, for ``iou_found``: the mean over the objects whose box it
+    found (IoU 0.5), beside ``found``, the share of objects of its classes that it did find.
+    ``uncovered``: object pixels outside the object's own grown mask, over all object pixels; ``area_ratio``:
+    grown pixels over object pixels; both over all objects with their true boxes, ``person`` beside.
+    ``sheet``: a PNG of the twenty worst masks of the first method.
+    """
+    if not is_instances(folder):
+        raise InputError(f"{folder} has no instances.jsonl.", hint="Masks need a data set in the `instances` form.")
+    given = {name: Groups() for name in methods}
+    found = {name: Groups() for name in methods}
+    seen: dict[str, list[bool]] = {"person": [], "all": []}
+    worst, pictures = Worst(), 0
+    total = count_pictures(folder)
+    rows = spread(read_instances(folder), total, limit)
+    for picture in tqdm(rows, "mask", total=min(total, limit or total), disable=None):
+        pictures += 1
+        objects = list(true_objects(picture))
+        _with_true_boxes(picture, objects, methods, given, worst if sheet else None)
+        if find is not None and objects:
+            _with_found_boxes(picture, objects, methods, found, find(picture.image), seen)
+    if sheet:
+        write_sheet(sheet, worst.rows(2))
+    results = {name: _figures(given[name], found[name], seen) for name in methods}
+    return {**next(iter(results.values())), "pictures": pictures, "methods": results}
+
+
+def true_objects(picture: LabelledPicture) -> Iterator[TrueObject]:
+    """The objects of a picture that have a shape and a clear label."""
+    for identity, label in picture.objects:
+        mask = picture.ids == identity
+        box = picture.box(identity)
+        if box is not None and label not in HIDES and int(mask.sum()) >= LEAST_PIXELS:
+            yield TrueObject(label, box, mask)
+
+
+def _with_true_boxes(
+    picture: LabelledPicture,
+    objects: list[TrueObject],
+    methods: Mapping[str, Refining],
+    groups: dict[str, Groups],
+    worst: Worst | None,
+) -> None:
+    ignore = picture.ids == IGNORE
+    for item in objects:
+        box = Detections(item.xyxy[None], np.ones(1, np.float32), (item.label,))
+        for number, (name, refine) in enumerate(methods.items()):
+            result = refine(picture.image, box)
+            iou = groups[name].add(item.label, result, item.mask, ignore)
+            if worst is not None and number == 0:
+                worst.add(1 - iou, _drawing(picture, item, result, iou))
+
+
+def _with_found_boxes(
+    picture: LabelledPicture,
+    objects: list[TrueObject],
+    methods: Mapping[str, Refining],
+    groups: dict[str, Groups],
+    found: Detections,
+    seen: dict[str, list[bool]],
+) -> None:
+    """Each find that is one of the objects, refined alone as with the true box."""
+    found = found[np.argsort(-found.score, kind="stable")]
+    for label in dict.fromkeys(item.label for item in objects):
+        same = [item for item in objects if item.label == label]
+        rows = rows_of(found.label, label)
+        taken = match(found.xyxy[rows], np.stack([item.xyxy for item in same]))
+        for name in ("all", *(["person"] if label == "person" else [])):
+            seen.setdefault(name, []).extend(np.isin(np.arange(len(same)), taken).tolist())
+        for row, index in zip(rows, taken, strict=True):
+            for name, refine in methods.items() if index >= 0 else ():
+                result = refine(picture.image, found[[int(row)]])
+                groups[name].add(label, result, same[index].mask, picture.ids == IGNORE)
+
+
+def _figures(given: Groups, found: Groups, seen: dict[str, list[bool]]) -> dict[str, Any]:
+    everything = given.all.figures()
+    return {
+        "iou_given_boxes": given.ious(),
+        "iou_found": found.ious(),
+        "uncovered": everything["uncovered"],
+        "area_ratio": everything["area_ratio"],
+        "found": {name: ratio(sum(hits), len(hits)) for name, hits in seen.items()},
+        "objects": everything["objects"],
+        "person": given.person.figures(),
+    }
+
+
+def _drawing(
+    picture: LabelledPicture, item: TrueObject, result: ObjectMask, iou: float
+) -> Callable[[], list[Image]]:
+    """The object's surroundings, with the true and with the given mask."""
+
+    def draw() -> list[Image]:
+        x1, y1, x2, y2 = item.xyxy.astype(int).tolist()
+        margin = max(8, max(x2 - x1, y2 - y1) // 4)
+        window = np.s_[max(0, y1 - margin) : y2 + margin, max(0, x1 - margin) : x2 + margin]
+        framed = boxed(picture.image, [(item.xyxy[None], TRUE)])
+        truth = tinted(framed, item.mask, TRUE)[window]
+        given = tinted(framed, result.ids > 0, RIGHT)[window]
+        return [cell(truth, f"true {item.label}: {picture.name}"), cell(given, f"IoU {iou:.2f}")]
+
+    return draw

@@ -1,0 +1,93 @@
+"""Contact sheets: captioned pictures in rows, and the worst cases of an evaluation."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from autoremove.evaluation.matching import Boxes
+from autoremove.types import Image, Mask
+
+TRUE, RIGHT, WRONG, MISSED = (70, 130, 255), (60, 200, 90), (235, 60, 50), (255, 190, 0)
+"""Colours of boxes: a true one that was found, a right find, a false find, a true one that was missed."""
+
+
+def cell(image: Image, caption: str = "", side: int = 256) -> Image:
+    """The picture fitted into a white square of ``side`` pixels, its caption in a strip below."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+    canvas = np.full((side + 18, side, 3), 255, np.uint8)
+    top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
+    canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
+    at = (2, side + 13)
+    cv2.putText(canvas, caption[: side // 6], at, cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 0), 1, cv2.LINE_AA)
+    return canvas
+
+
+def boxed(image: Image, groups: Sequence[tuple[Boxes, tuple[int, int, int]]]) -> Image:
+    """A copy with boxes drawn in each group's colour."""
+    canvas = np.ascontiguousarray(image).copy()
+    width = max(1, round(max(canvas.shape[:2]) / 300))
+    for boxes, colour in groups:
+        for x1, y1, x2, y2 in np.rint(boxes).astype(int).tolist():
+            cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), colour, width)
+    return canvas
+
+
+def tinted(image: Image, mask: Mask, colour: tuple[int, int, int]) -> Image:
+    """A copy with the mask laid over it, half transparent."""
+    canvas = image.copy()
+    canvas[mask] = (image[mask].astype(np.float32) * 0.5 + np.array(colour) * 0.5).astype(np.uint8)
+    return canvas
+
+
+def blanked(image: Image, hole: Mask) -> Image:
+    """A copy with the hole in white."""
+    return np.where(hole[..., None], np.uint8(255), image)
+
+
+def write_sheet(path: Path, rows: Sequence[Sequence[Image]], gap: int = 4) -> None:
+    """Lay equally large cells out in rows on white and write a PNG; nothing is written without rows."""
+    from autoremove.images.atomic import appearing
+
+    if not rows:
+        return
+    height, width = rows[0][0].shape[:2]
+    columns = max(len(row) for row in rows)
+    sheet = np.full((len(rows) * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
+    for r, row in enumerate(rows):
+        for c, picture in enumerate(row):
+            y, x = gap + r * (height + gap), gap + c * (width + gap)
+            sheet[y : y + height, x : x + width] = picture
+    with appearing(path) as stream:
+        stream.write(cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))[1].tobytes())
+
+
+class Worst:
+    """The ``count`` worst cases seen so far; a case is drawn only when it is among them."""
+
+    def __init__(self, count: int = 20) -> None:
+        self.count = count
+        self._kept: list[tuple[float, int, list[Image]]] = []
+        self._seen = 0
+
+    def add(self, badness: float, draw: Callable[[], list[Image]]) -> None:
+        """One case: how bad it is, and what makes its cells."""
+        self._seen += 1
+        if len(self._kept) < self.count:
+            heapq.heappush(self._kept, (badness, -self._seen, draw()))
+        elif badness > self._kept[0][0]:
+            heapq.heapreplace(self._kept, (badness, -self._seen, draw()))
+
+    def rows(self, cases_a_row: int = 1) -> list[list[Image]]:
+        """The cells, worst first, so many cases in each row."""
+        cases = [cells for _, _, cells in sorted(self._kept, key=lambda case: case[:2], reverse=True)]
+        groups = [cases[i : i + cases_a_row] for i in range(0, len(cases), cases_a_row)]
+        return [[picture for cells in group for picture in cells] for group in groups]

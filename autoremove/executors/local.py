@@ -1,0 +1,13 @@
+"""The map of this process: one picture after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from autoremove.executors import Map
+
+
+@contextmanager
+def open_map() -> Iterator[Map]:
+    yield map

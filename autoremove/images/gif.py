@@ -1,0 +1,55 @@
+"""Still GIF pictures: new colours go into free places of the palette, or to the nearest it has."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image as PilImage
+
+from autoremove.images import palette
+from autoremove.images.exif import MakeThumbnail
+from autoremove.images.opening import Header, frames_of, opened, samples_of
+from autoremove.images.samples import Samples
+
+
+def header(data: bytes) -> Header:
+    picture = opened("GIF", data)
+    return Header(picture.size[::-1], picture.mode, frames=frames_of(picture))
+
+
+def decode(data: bytes) -> Samples:
+    picture = opened("GIF", data)
+    picture.load()
+    return samples_of(picture)
+
+
+def encode(data: bytes, samples: Samples, make_thumbnail: MakeThumbnail) -> bytes:
+    """``samples`` as a GIF: the picture's own pixels to the bit, new ones as near as 256 colours allow."""
+    before = decode(data).values
+    changed = (samples.values != before).any(axis=2)
+    values = samples.values.copy()
+    table = _colours(before, values[changed][:, :3])
+    values[changed, :3] = table[palette.nearest(values[changed][:, :3], table)]
+    picture = palette.fitted(Samples(values, samples.model))
+    if picture is None:
+        raise ValueError("more than 256 colours after the change")
+    options = {}
+    if samples.model == "RGBA":
+        options["transparency"] = picture.info.pop("transparency").index(0)
+    stream = io.BytesIO()
+    picture.save(
+        stream, "GIF", optimize=False, comment=opened("GIF", data).info.get("comment", b""), **options
+    )
+    return stream.getvalue()
+
+
+def _colours(before: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """The picture's own colours, and as many of the new ones as there is room for."""
+    own = np.unique(before.reshape(-1, before.shape[2]), axis=0)
+    room = 256 - len(own)
+    if room > 0 and len(new):
+        strip = PilImage.fromarray(np.ascontiguousarray(new[None]))
+        fresh = np.asarray(strip.quantize(room).convert("RGB")).reshape(-1, 3)
+        return np.concatenate([own[:, :3], np.unique(fresh, axis=0)]).astype(np.uint8)
+    return own[:, :3].astype(np.uint8)

@@ -1,0 +1,79 @@
+"""How a picture of any size is laid into a network's input, and how masks come back from there."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from autoremove.types import Image
+
+_GREY = 114
+"""What ultralytics pads with in training."""
+
+
+class Fit(NamedTuple):
+    """How a picture lies in the network's input: scaled to ``size_hw``, then padded at the left and top."""
+
+    size_hw: tuple[int, int]
+    input_hw: tuple[int, int]
+    left: int
+    top: int
+
+
+def fit_to(size_hw: tuple[int, ...], imgsz: int, stride: int = 32) -> Fit:
+    """The whole picture at ``imgsz`` on its longer side, padded to whole strides, in the middle."""
+    scale = imgsz / max(size_hw)
+    height, width = (max(1, round(side * scale)) for side in size_hw)
+    input_h, input_w = (-(-side // stride) * stride for side in (height, width))
+    return Fit((height, width), (input_h, input_w), (input_w - width) // 2, (input_h - height) // 2)
+
+
+def letterbox(image: Image, fit: Fit) -> Image:
+    """The picture as it goes into the network: input_hw x 3 uint8, the margin grey."""
+    height, width = fit.size_hw
+    shrinks = height < image.shape[0]
+    scaled = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    canvas = np.full((*fit.input_hw, 3), _GREY, np.uint8)
+    canvas[fit.top : fit.top + height, fit.left : fit.left + width] = scaled
+    return canvas
+
+
+def masks_in_boxes(
+    logits: NDArray[np.float32], xyxy: NDArray[np.float32], fit: Fit, size_hw: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Masks at picture size from logits at the prototypes' size, each inside its own box.
+
+    ``logits``: N x h x w over the whole network input, above 0 = object. ``xyxy``: N x 4, pixels of the
+    picture, inside it. ``size_hw``: of the picture. Returns N x H x W bool.
+
+    Only the box of each object is resampled: a large picture with many objects costs what they cover.
+    """
+    masks = np.zeros((len(logits), *size_hw), np.bool_)
+    step_x = fit.size_hw[1] / size_hw[1] * logits.shape[2] / fit.input_hw[1]
+    step_y = fit.size_hw[0] / size_hw[0] * logits.shape[1] / fit.input_hw[0]
+    offset_x = fit.left * logits.shape[2] / fit.input_hw[1]
+    offset_y = fit.top * logits.shape[1] / fit.input_hw[0]
+    for mask, plane, box in zip(masks, logits, xyxy, strict=True):
+        left, top = (int(v) for v in np.floor(box[:2]))
+        right, bottom = (int(v) for v in np.ceil(box[2:]))
+        if right <= left or bottom <= top:
+            continue
+        # Pixel centres: column left of the picture is at (left + 0.5) * step + offset - 0.5 in the plane.
+        to_plane = np.array(
+            [
+                [step_x, 0, (left + 0.5) * step_x + offset_x - 0.5],
+                [0, step_y, (top + 0.5) * step_y + offset_y - 0.5],
+            ]
+        )
+        part = cv2.warpAffine(
+            plane,
+            to_plane,
+            (right - left, bottom - top),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        mask[top:bottom, left:right] = part > 0
+    return masks

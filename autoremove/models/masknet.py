@@ -1,0 +1,205 @@
+"""MaskNet: a small box-prompted, class-agnostic segmenter that turns a box into a tight mask.
+
+A U-Net (Ronneberger et al. 2015) on crops: the box, grown by a margin, is stretched to a square, so the
+object always fills the same part of the input; a fourth channel marks the box itself.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from autoremove.errors import WeightsError
+
+Window = tuple[float, float, float, float]
+"""Left, top, right, bottom in picture pixels; may reach outside the picture."""
+
+MARGIN = 0.2
+"""Context on each side of the box, as a share of the box's side."""
+
+SIDE = 96
+"""Input and output side in pixels that the network is trained at, unless its file says otherwise."""
+
+
+class _Block(nn.Module):
+    """Two 3x3 convolutions with batch norm and SiLU, and a shortcut."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
+        self.first_norm = nn.BatchNorm2d(channels)
+        self.second = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.second_norm = nn.BatchNorm2d(channels)
+        same = channels_in == channels and stride == 1
+        self.shortcut = nn.Identity() if same else nn.Conv2d(channels_in, channels, 1, stride, bias=False)
+        self.act = nn.SiLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.act(self.first_norm(self.first(x)))
+        return self.act(self.second_norm(self.second(y)) + self.shortcut(x))
+
+
+class MaskNet(nn.Module):
+    """Box-prompted U-Net.
+
+    ``widths``: channels at 1, 1/2, 1/4, 1/8, 1/16 and 1/32 of the input side; ``side``: that side.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (8, 24, 48, 96, 144, 160), side: int = SIDE) -> None:
+        super().__init__()
+        self.widths, self.side = tuple(widths), side
+        self.stem = nn.Sequential(
+            nn.Conv2d(4, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.SiLU()
+        )
+        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        self.down = nn.ModuleList(_Block(a, b, 2) for a, b in pairs)
+        self.middle = _Block(widths[-1], widths[-1])
+        self.up = nn.ModuleList(_Block(b + a, a) for a, b in reversed(pairs[1:]))
+        self.last = nn.Sequential(
+            nn.Conv2d(widths[1] + widths[0], 12, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(12),
+            nn.SiLU(),
+            nn.Conv2d(12, 1, 3, 1, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, 1, S, S) for input (N, 4, S, S): RGB in 0..1 and the box map."""
+        skips = [self.stem(x - 0.5)]
+        for block in self.down:
+            skips.append(block(skips[-1]))
+        y = self.middle(skips.pop())
+        for block in self.up:
+            skip = skips.pop()
+            y = block(torch.cat([_double(y), skip], 1))
+        logits: Tensor = self.last(torch.cat([_double(y), skips.pop()], 1))
+        return logits
+
+
+def _double(x: Tensor) -> Tensor:
+    return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def crop_window(xyxy: NDArray[np.float32]) -> Window:
+    """The part of the picture the network looks at: the box with its margin, unclipped."""
+    x1, y1, x2, y2 = (float(v) for v in xyxy)
+    dx, dy = (x2 - x1) * MARGIN, (y2 - y1) * MARGIN
+    return x1 - dx, y1 - dy, x2 + dx, y2 + dy
+
+
+def to_window(window: Window, size_hw: tuple[int, int]) -> NDArray[np.float64]:
+    """Affine map from picture pixels to a window of ``size_hw`` pixels (pixel centres at .5)."""
+    x1, y1, x2, y2 = window
+    sx, sy = size_hw[1] / (x2 - x1), size_hw[0] / (y2 - y1)
+    return np.array([[sx, 0, (0.5 - x1) * sx - 0.5], [0, sy, (0.5 - y1) * sy - 0.5]])
+
+
+def cut(image: NDArray[np.uint8], window: Window, side: int) -> NDArray[np.uint8]:
+    """Resample a window of the picture to ``side`` x ``side``; outside the picture is grey."""
+    x1, y1 = int(np.floor(max(window[0], 0))), int(np.floor(max(window[1], 0)))
+    x2, y2 = int(np.ceil(min(window[2], image.shape[1]))), int(np.ceil(min(window[3], image.shape[0])))
+    part = image[y1:y2, x1:x2]
+    # Area averaging first: a bilinear warp of a person of 1,500 px to 128 would alias.
+    shrink = min(1.0, 1.5 * side / max(1.0, min(window[2] - window[0], window[3] - window[1])))
+    if shrink < 0.75 and part.size:
+        size = (max(1, round(part.shape[1] * shrink)), max(1, round(part.shape[0] * shrink)))
+        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
+    fx, fy = part.shape[1] / max(1, x2 - x1), part.shape[0] / max(1, y2 - y1)
+    moved = ((window[0] - x1) * fx, (window[1] - y1) * fy, (window[2] - x1) * fx, (window[3] - y1) * fy)
+    grey = (114.0,) * 3
+    warped = cv2.warpAffine(part, to_window(moved, (side, side)), (side, side), borderValue=grey)
+    return np.asarray(warped, np.uint8)
+
+
+def box_map(xyxy: NDArray[np.float32], window: Window, side: int) -> NDArray[np.float32]:
+    """side x side, 1 inside the box, 0 outside."""
+    scale = np.array([side / (window[2] - window[0]), side / (window[3] - window[1])] * 2)
+    x1, y1, x2, y2 = np.rint((xyxy - np.array([window[0], window[1]] * 2)) * scale).astype(int)
+    plane = np.zeros((side, side), np.float32)
+    plane[max(0, y1) : y2, max(0, x1) : x2] = 1
+    return plane
+
+
+@torch.inference_mode()
+def predict(
+    net: MaskNet, image: NDArray[np.uint8], xyxy: NDArray[np.float32], *, threshold: float = 0.5, batch: int = 32
+) -> list[tuple[tuple[int, int, int, int], NDArray[np.bool_]]]:
+    """Masks of the objects in the boxes (N, 4) of one RGB picture, at its own resolution.
+
+    Each is a window (x1, y1, x2, y2) in whole pixels and the mask inside it: full-size planes for every
+    object would take 12 MB each in a phone photo.
+    """
+    device = next(net.parameters()).device
+    masks = []
+    windows = [crop_window(box) for box in xyxy]
+    for start in range(0, len(xyxy), batch):
+        rows = range(start, min(start + batch, len(xyxy)))
+        planes = [_input(image, xyxy[i], windows[i], net.side) for i in rows]
+        chance = net(torch.from_numpy(np.stack(planes)).to(device)).sigmoid().float().cpu().numpy()[:, 0]
+        size_hw = (image.shape[0], image.shape[1])
+        masks += [enlarged(p, windows[i], size_hw, threshold) for i, p in zip(rows, chance, strict=True)]
+    return masks
+
+
+def _input(
+    image: NDArray[np.uint8], box: NDArray[np.float32], window: Window, side: int
+) -> NDArray[np.float32]:
+    pixels = cut(image, window, side).astype(np.float32).transpose(2, 0, 1) / 255
+    return np.concatenate([pixels, box_map(box, window, side)[None]])
+
+
+def enlarged(
+    chance: NDArray[np.float32], window: Window, size_hw: tuple[int, int], threshold: float
+) -> tuple[tuple[int, int, int, int], NDArray[np.bool_]]:
+    """One probability map at its window's full resolution, clipped to the picture and thresholded."""
+    x1, y1 = max(0, int(np.floor(window[0]))), max(0, int(np.floor(window[1])))
+    x2, y2 = min(size_hw[1], int(np.ceil(window[2]))), min(size_hw[0], int(np.ceil(window[3])))
+    x2, y2 = max(x1, x2), max(y1, y2)
+    if x2 == x1 or y2 == y1:
+        return (x1, y1, x2, y2), np.zeros((y2 - y1, x2 - x1), bool)
+    moved = (window[0] - x1, window[1] - y1, window[2] - x1, window[3] - y1)
+    back = to_window(moved, (chance.shape[0], chance.shape[1]))
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    full = cv2.warpAffine(chance, back, (x2 - x1, y2 - y1), flags=flags, borderValue=0.0)
+    return (x1, y1, x2, y2), np.asarray(full) > threshold
+
+
+def save_masknet(net: MaskNet, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write the weights as half-precision safetensors with the widths in the header."""
+    from safetensors.torch import save_file
+
+    state = {
+        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        for name, value in net.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    header = {
+        "architecture": "masknet",
+        "widths": json.dumps(list(net.widths)),
+        "side": str(net.side),
+        **(metadata or {}),
+    }
+    save_file(state, str(path), metadata=header)
+    path.chmod(0o644)  # safetensors writes for its owner alone; weights travel in a wheel
+
+
+def load_masknet(path: Path, device: str = "cpu") -> MaskNet:
+    """Read weights written by :func:`save_masknet`; raises WeightsError if they are another network's."""
+    from safetensors import safe_open
+
+    with safe_open(str(path), "pt") as stream:
+        metadata = stream.metadata() or {}
+        state = {name: stream.get_tensor(name).float() for name in stream.keys()}
+    if metadata.get("architecture") != "masknet":
+        raise WeightsError(f"{path} holds no MaskNet weights.", hint="Run `autoremove weights list`.")
+    net = MaskNet(tuple(json.loads(metadata["widths"])), int(metadata["side"]))
+    missing, unexpected = net.load_state_dict(state, strict=False)
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise WeightsError(f"{path} does not fit MaskNet: missing {missing}, unexpected {unexpected}.")
+    return net.to(device).eval()

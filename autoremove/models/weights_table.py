@@ -1,0 +1,157 @@
+"""The table of weights known by name: where they come from, their hashes, their licences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KINDS = ("detector", "segmenter", "masknet", "inpainter")
+
+_ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
+_SAM = "https://dl.fbaipublicfiles.com/segment_anything"
+_MMAGIC = "https://download.openmmlab.com/mmediting/inpainting/deepfillv2"
+_NIPPONJO = "https://github.com/nipponjo/deepfillv2-pytorch"
+_CSQIANGWEN = "https://github.com/csqiangwen/DeepFillv2_Pytorch"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One set of weights.
+
+    ``kind`` is what it does (one of ``KINDS``), ``network`` how it is loaded. ``file`` is its name in the
+    weights folder. ``url`` None: it is shipped (``embedded``) or must be fetched by hand from ``page``.
+    ``sha256`` is the full hash, ``sha256_prefix`` the part that its publisher puts in the file name,
+    ``size`` the bytes; None where nothing is published. ``commercial``: the licence allows commercial use.
+    """
+
+    name: str
+    kind: str
+    network: str
+    file: str
+    url: str | None = None
+    page: str | None = None
+    sha256: str | None = None
+    sha256_prefix: str | None = None
+    md5: str | None = None
+    size: int | None = None
+    licence: str = ""
+    commercial: bool = True
+    note: str = ""
+
+    @property
+    def embedded(self) -> bool:
+        """Shipped inside the package."""
+        return self.name == "embedded"
+
+
+def _embedded(kind: str, network: str, file: str, licence: str) -> Weights:
+    note = "trained for this project; its model card lies beside it"
+    return Weights("embedded", kind, network, file, licence=licence, note=note)
+
+
+def _yolo(size: str, segments: bool, size_bytes: int, sha256: str) -> Weights:
+    name = f"yolo11{size}-seg" if segments else f"yolo11{size}"
+    return Weights(
+        name,
+        "segmenter" if segments else "detector",
+        "yolo",
+        f"{name}.pt",
+        url=f"{_ULTRALYTICS}/{name}.pt",
+        sha256=sha256,
+        size=size_bytes,
+        licence="AGPL-3.0",
+        note="80 COCO classes; the AGPL asks who offers it over a network to offer the source too",
+    )
+
+
+def _sam(size: str, md5: str, size_bytes: int, sha256: str) -> Weights:
+    # The six digits in Meta's file names are the start of the md5, not of the sha256.
+    return Weights(
+        f"sam-vit-{size}",
+        "segmenter",
+        "sam",
+        f"sam_vit_{size}_{md5[:6]}.pth",
+        url=f"{_SAM}/sam_vit_{size}_{md5[:6]}.pth",
+        sha256=sha256,
+        md5=md5,
+        size=size_bytes,
+        licence="Apache-2.0",
+        note="masks from boxes",
+    )
+
+
+def _mmagic(name: str, data: str, prefix: str) -> Weights:
+    file = f"deepfillv2_256x256_8x2_{data}_20200619-{prefix}.pth"
+    return Weights(
+        name,
+        "inpainter",
+        "deepfillv2",
+        file,
+        url=f"{_MMAGIC}/{file}",
+        sha256_prefix=prefix,
+        licence="Apache-2.0",
+        note="of MMagic; only the first 8 digits of its hash are published",
+    )
+
+
+def _nipponjo(spelling: str, data: str, drive: str) -> Weights:
+    return Weights(
+        f"deepfillv2-{spelling}-{data}",
+        "inpainter",
+        "deepfillv2",
+        f"states_{spelling}_{data}.pth",
+        page=f"{_NIPPONJO} (Google Drive file {drive})",
+        licence="none given; the official weights it derives from are CC BY-NC 4.0",
+        commercial=False,
+        note="non-commercial; by hand",
+    )
+
+
+TABLE: tuple[Weights, ...] = (
+    # The detector is a YOLO network trained with ultralytics, hence its licence.
+    _embedded("detector", "yolo", "detector.safetensors", "AGPL-3.0"),
+    _embedded("masknet", "masknet", "masknet.safetensors", "as the project"),
+    _embedded("inpainter", "deepfillv2", "deepfillv2.safetensors", "as the project"),
+    _yolo("n", False, 5613764, "0ebbc80d4a7680d14987a577cd21342b65ecfd94632bd9a8da63ae6417644ee1"),
+    _yolo("s", False, 19313732, "85a76fe86dd8afe384648546b56a7a78580c7cb7b404fc595f97969322d502d5"),
+    _yolo("m", False, 40684120, "d5ffc1a674953a08e11a8d21e022781b1b23a19b730afc309290bd9fb5305b95"),
+    _yolo("l", False, 51387343, "9ebd0e09d59811db4b1d61e2bc6730649608b1ac47f8dd01e2da6bca7c20023f"),
+    _yolo("x", False, 114636239, "7bc158aa95c0ebfdd87f70f01653c1131b93e92522dbe15c228bcd742e773a24"),
+    _yolo("n", True, 6182636, "55ed65c56c91713d23e8402371c6c49a6fd84f257f7dce452e8d70e41dcbe152"),
+    _yolo("s", True, 20669228, "1caa81c0195412efa411b632bcfb8c184939dddb6ae41f6a80c41b211ff257c3"),
+    _yolo("m", True, 45400152, "eb9a06f63e2206c35d68d839b08c362429ebecf933ad54c1ad68b2fd001c17cf"),
+    _yolo("l", True, 56096965, "cabe90049795dfc9a370b7934d6dec7f6b9e44a20e573b0ff81b7e205512c872"),
+    _yolo("x", True, 125090821, "4e53a5f5fd3ee2ae3361c62169c6bb3ed4ae251dd0e57606e230955aa52d919c"),
+    _sam(
+        "b",
+        "01ec64d29a2fca3f0661936605ae66f8",
+        375042383,
+        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+    ),
+    _sam(
+        "l",
+        "0b3195507c641ddb6910d2bb5adee89c",
+        1249524607,
+        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    ),
+    _sam(
+        "h",
+        "4b8939a88964f0f4ff5f5b2642c598a6",
+        2564550879,
+        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+    ),
+    _mmagic("deepfillv2-places", "places", "10d15793"),
+    _mmagic("deepfillv2-celeba", "celeba", "c96e5f12"),
+    _nipponjo("tf", "places2", "1tvdQRmkphJK7FYveNAKSMWC6K09hJoyt"),
+    _nipponjo("tf", "celebahq", "1fTQVSKWwWcKYnmeemxKWImhVtFQpESmm"),
+    _nipponjo("pt", "places2", "1L63oBNVgz7xSb_3hGbUdkYW1IuRgMkCa"),
+    _nipponjo("pt", "celebahq", "17oJ1dJ9O3hkl2pnl8l2PtNVf2WhSDtB7"),
+    Weights(
+        "deepfillv2-csqiangwen",
+        "inpainter",
+        "deepfillv2",
+        "deepfillv2_WGAN_G_epoch40_batchsize4.pth",
+        page=f"{_CSQIANGWEN} (Google Drive file 1uMghKl883-9hDLhSiI8lRbHCzCmmRwV-)",
+        licence="MIT",
+        note="by hand",
+    ),
+)

@@ -1,0 +1,114 @@
+"""The runner: ask the store, run only what is missing, and keep one bad picture from spoiling its batch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from autoremove.codecs import load
+from autoremove.errors import AutoremoveError, BrokenArtefact, OutputError, ReviewNeeded, WeightsError
+from autoremove.stages.base import Stage
+from autoremove.store import Store, artefact_key
+from autoremove.types import Ref, Sample, Step
+
+MAX_PIXELS = 200_000_000
+"""Default limit on the size of one picture; decoded, it is 600 MB."""
+
+FATAL = (OutputError, WeightsError)
+"""Errors that every picture would meet: they end the run instead of failing one picture after another."""
+
+
+def run_stages(
+    samples: Sequence[Sample], stages: Sequence[Stage], store: Store, max_pixels: int = MAX_PIXELS
+) -> list[Sample]:
+    """Take a batch of samples through all stages; broken artefacts are made anew."""
+    current = list(samples)
+    for _ in range(len(stages) + 1):
+        try:
+            for stage in stages:
+                current = run_stage(current, stage, store, max_pixels)
+            return current
+        except BrokenArtefact as broken:
+            store.discard(Path(str(broken.path)))
+            current = list(samples)
+    raise OutputError(
+        f"The store in {store.root} does not keep what is written to it.", hint="Check the disk, or use --cache."
+    )
+
+
+def run_stage(samples: Sequence[Sample], stage: Stage, store: Store, max_pixels: int) -> list[Sample]:
+    """One stage for a batch: hits from the store, the rest computed in sub-batches of ``stage.batch``."""
+    done: dict[int, Sample] = {}
+    missing: list[tuple[int, str]] = []
+    for position, sample in enumerate(samples):
+        if sample.error is not None:
+            done[position] = sample
+            continue
+        key = key_of(stage, sample)
+        ref = store.find(stage.name, key, stage.gives)
+        if ref is None:
+            missing.append((position, key))
+        else:
+            done[position] = sample.with_slot(stage.gives, ref, Step(stage.name, True, 0.0))
+    for start in range(0, len(missing), max(1, stage.batch)):
+        rows = missing[start : start + max(1, stage.batch)]
+        batch = [samples[position] for position, _ in rows]
+        results = attempt(batch, [key for _, key in rows], stage, store, max_pixels)
+        done.update(zip((position for position, _ in rows), results, strict=True))
+    return [done[position] for position in range(len(samples))]
+
+
+def key_of(stage: Stage, sample: Sample) -> str:
+    inputs = {slot: sample.slots[slot].digest for slot in stage.needs}
+    return artefact_key(stage.name, stage.version, stage.params(), stage.weights_digest(), inputs)
+
+
+def attempt(
+    samples: Sequence[Sample], keys: Sequence[str], stage: Stage, store: Store, max_pixels: int
+) -> list[Sample]:
+    """Run the batch; if it fails, run its samples one by one, so that only the guilty one is marked."""
+    started = time.perf_counter()
+    try:
+        values = stage(**{slot: [load(slot, s.slots[slot], max_pixels) for s in samples] for slot in stage.needs})
+    except FATAL:
+        raise
+    except BrokenArtefact:
+        raise
+    except Exception as error:  # a foreign library may raise anything; the row in the journal names it
+        if len(samples) == 1:
+            return [samples[0].failed(describe(error, stage.name), review=isinstance(error, ReviewNeeded))]
+        pairs = zip(samples, keys, strict=True)
+        return [row for sample, key in pairs for row in attempt([sample], [key], stage, store, max_pixels)]
+    seconds = (time.perf_counter() - started) / len(samples)
+    return [
+        sample.with_slot(stage.gives, store.put(stage.name, key, stage.gives, value), Step(stage.name, False, seconds))
+        for sample, key, value in zip(samples, keys, values, strict=True)
+    ]
+
+
+def describe(error: Exception, stage: str) -> str:
+    """One line for the journal: our own errors as they are, foreign ones with their kind and the stage."""
+    if isinstance(error, AutoremoveError):
+        return str(error)
+    return f"{stage}: {type(error).__name__}: {error}"
+
+
+def run_in_memory(image: Any, stages: Sequence[Stage], **given: Any) -> dict[str, Any]:
+    """All stages on one picture without a store; returns every slot's value."""
+    values = {"image": image, **given}
+    for stage in stages:
+        values[stage.gives] = stage(**{slot: [values[slot]] for slot in stage.needs})[0]
+    return values
+
+
+def sample_of(source: Path) -> Sample:
+    """The start of a picture's way: only its file."""
+    return Sample(str(source), {"image": Ref(source)})
+
+
+def without_pixels(sample: Sample) -> Sample:
+    """The sample as it goes back from a worker: digests that were computed are not carried along."""
+    return replace(sample, slots={slot: Ref(ref.path) for slot, ref in sample.slots.items()})

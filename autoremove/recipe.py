@@ -1,0 +1,163 @@
+"""Recipes: YAML to a checked list of stages, with --set and suggestions for typos."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from autoremove.errors import AutoremoveError, RecipeError
+from autoremove.stages import STAGES, stage_class
+from autoremove.stages.base import Stage
+
+Settings = list[tuple[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named chain of stages."""
+
+    name: str
+    about: str
+    stages: tuple[Stage, ...]
+
+    def to_yaml(self) -> str:
+        """The full recipe, every default filled in; it can be run again as it is."""
+        rows = [{stage.name: _plain(stage.params())} for stage in self.stages]
+        return yaml.safe_dump({"about": self.about, "stages": rows}, sort_keys=False, allow_unicode=True)
+
+
+def recipe_folder() -> Path:
+    """The shipped recipes: beside the package in a checkout, inside it in a wheel."""
+    inside = Path(__file__).parent / "pipelines"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "pipelines"
+
+
+def recipe_names() -> list[str]:
+    return sorted(path.stem for path in recipe_folder().glob("*.yaml"))
+
+
+def load_recipe(name: str, overrides: Iterable[str] = (), *, device: str = "cpu") -> Recipe:
+    """Read a recipe by name or path and apply ``stage.field=value`` overrides.
+
+    Raises RecipeError for an unknown recipe, stage or field, a value of the wrong kind, or a chain in which a
+    stage needs what no earlier one gives.
+    """
+    path = _find(name)
+    settings = _read(path)
+    about = str((yaml.safe_load(path.read_text()) or {}).get("about", ""))
+    for override in overrides:
+        _apply(settings, override)
+    stages = tuple(_build(stage, values, device) for stage, values in settings)
+    check_chain(stages)
+    return Recipe(path.stem, about, stages)
+
+
+def _find(name: str) -> Path:
+    shipped = recipe_folder() / f"{name}.yaml"
+    if shipped.is_file():
+        return shipped
+    if Path(name).suffix in (".yaml", ".yml"):
+        if Path(name).is_file():
+            return Path(name)
+        raise RecipeError(f"No recipe file {name}.", hint="Check the path.")
+    raise RecipeError(f"No recipe called {name!r}.", hint=_suggest(name, recipe_names()))
+
+
+def _read(path: Path) -> Settings:
+    try:
+        body = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path} is not valid YAML: {error}.") from error
+    if not isinstance(body, dict) or not isinstance(body.get("stages"), list):
+        raise RecipeError(f"{path} has no list of stages.", hint="See `autoremove recipes show people`.")
+    settings: Settings = []
+    for row in body["stages"]:
+        pairs = {row: {}} if isinstance(row, str) else row
+        if not isinstance(pairs, dict) or len(pairs) != 1:
+            raise RecipeError(f"{path}: {row!r} is not one stage with its fields.")
+        settings += [(str(stage), dict(values or {})) for stage, values in pairs.items()]
+    return settings
+
+
+def _apply(settings: Settings, override: str) -> None:
+    """One --set stage.field=value."""
+    target, equals, text = override.partition("=")
+    stage, dot, field = target.partition(".")
+    if not equals or not dot:
+        raise RecipeError(f"--set {override}: not of the form stage.field=value.", hint="E.g. --set refine.grow=0.05")
+    rows = [values for name, values in settings if name == stage]
+    if not rows:
+        hint = _suggest(stage, [name for name, _ in settings])
+        raise RecipeError(f"--set {override}: the recipe has no stage {stage!r}.", hint=hint)
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"--set {override}: {text!r} is no value.") from error
+    for values in rows:
+        values[field] = value
+
+
+def _build(name: str, values: dict[str, Any], device: str) -> Stage:
+    if name not in STAGES:
+        raise RecipeError(f"No stage called {name!r}.", hint=_suggest(name, list(STAGES)))
+    kind = stage_class(name)
+    fields: dict[str, Any] = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    checked: dict[str, Any] = {"device": device}
+    for key, value in values.items():
+        if key not in fields:
+            raise RecipeError(f"Stage {name} has no field {key!r}.", hint=_suggest(key, list(fields)))
+        checked[key] = _checked(f"{name}.{key}", value, fields[key].default)
+    try:
+        return kind(**checked)
+    except AutoremoveError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"Stage {name}: {error}.") from error
+
+
+def _checked(where: str, value: Any, default: Any) -> Any:
+    """The value in the kind of the field's default; a number is not a word, a word is not a list."""
+    if isinstance(default, tuple):
+        rows = value if isinstance(value, list) else str(value).split(",") if value not in (None, "") else []
+        kind = type(default[0]) if default else str
+        try:
+            return tuple(kind(str(row).strip()) for row in rows)
+        except ValueError as error:
+            raise RecipeError(f"{where}: {value!r} is not a list like {list(default)}.") from error
+    if isinstance(default, bool) or isinstance(value, bool):
+        right = isinstance(value, bool) and isinstance(default, bool)
+    elif isinstance(default, float):
+        right, value = isinstance(value, (int, float)), float(value) if isinstance(value, (int, float)) else value
+    else:
+        right = isinstance(value, type(default))
+    if not right:
+        raise RecipeError(f"{where}: {value!r} is not of the kind of {default!r}.")
+    return value
+
+
+def check_chain(stages: Sequence[Stage], given: Sequence[str] = ("image",)) -> None:
+    """Refuse a chain in which a stage needs what nothing before it gives."""
+    there = set(given)
+    for stage in stages:
+        lacking = [slot for slot in stage.needs if slot not in there]
+        if lacking:
+            raise RecipeError(
+                f"Stage {stage.name} needs {', '.join(lacking)}, which no stage before it gives.",
+                hint="The usual order is detect, select, refine, inpaint, composite.",
+            )
+        there.add(stage.gives)
+
+
+def _suggest(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, 1)
+    return f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known)}."
+
+
+def _plain(params: dict[str, Any]) -> dict[str, Any]:
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in params.items()}

@@ -1,0 +1,86 @@
+"""Stage composite: fills matched in colour to their surroundings and feathered inside the grown ring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from autoremove.stages.base import StageFields
+from autoremove.types import Image, Mask, ObjectMask, Patch
+
+
+@dataclass(frozen=True)
+class Composite(StageFields):
+    """Fit each fill into its picture.
+
+    ``match``: how much of the colour difference at the border is taken out, 0..1. ``feather``: the share of
+    the grown ring over which the fill fades in, 0..1; the object itself is always replaced whole.
+    """
+
+    match: float = 1.0
+    feather: float = 0.35
+
+    name: ClassVar[str] = "composite"
+    version: ClassVar[int] = 1
+    needs: ClassVar[tuple[str, ...]] = ("image", "mask", "patches")
+    gives: ClassVar[str] = "patches"
+
+    def __call__(
+        self, image: list[Image], mask: list[ObjectMask], patches: list[list[Patch]]
+    ) -> list[list[Patch]]:
+        rows = zip(image, mask, patches, strict=True)
+        return [[self._one(pixels, objects, patch) for patch in row] for pixels, objects, row in rows]
+
+    def _one(self, image: Image, objects: ObjectMask, patch: Patch) -> Patch:
+        x1, y1, x2, y2 = patch.xyxy
+        holes = objects.grown[y1:y2, x1:x2]
+        tight = objects.ids[y1:y2, x1:x2] > 0
+        pixels = self._matched(image[y1:y2, x1:x2], patch.pixels, ~holes)
+        # Another group's hole inside this patch has a patch of its own: alpha says what is ours.
+        alpha = feathered(holes, tight, self.feather)
+        return Patch(patch.xyxy, pixels, np.where(patch.alpha > 0, alpha, 0).astype(np.uint8))
+
+    def _matched(self, own: Image, fill: Image, known: Mask) -> Image:
+        if not self.match or not known.any():
+            return fill
+        difference = own.astype(np.float32) - fill.astype(np.float32)
+        shifted = fill + self.match * spread(difference, known)
+        return np.rint(shifted).clip(0, 255).astype(np.uint8)
+
+
+def spread(values: NDArray[np.float32], known: Mask) -> NDArray[np.float32]:
+    """Continue H x W x C values from the known pixels smoothly into the unknown ones.
+
+    Push-pull on an image pyramid (Gortler et al. 1996): averages of the known pixels are pushed up level by
+    level, then pulled down into the gaps, which approximates the membrane that Poisson blending solves for.
+    """
+    weight = known.astype(np.float32)
+    return _pull(values * weight[..., None], weight)
+
+
+def _pull(total: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np.float32]:
+    height, width = weight.shape
+    mean = total / np.maximum(weight, 1e-6)[..., None]
+    if min(height, width) <= 2 or float(weight.min()) > 0.999:
+        everywhere = total.sum((0, 1)) / max(float(weight.sum()), 1e-6)
+        return np.asarray(np.where(weight[..., None] > 1e-6, mean, everywhere), np.float32)
+    half = ((width + 1) // 2, (height + 1) // 2)
+    smaller = (cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in (total, weight))
+    coarse = _pull(*(np.asarray(plane, np.float32) for plane in smaller))
+    below = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    share = np.minimum(weight, 1.0)[..., None]
+    return np.asarray(mean * share + below * (1 - share), np.float32)
+
+
+def feathered(holes: Mask, tight: Mask, share: float) -> NDArray[np.uint8]:
+    """Alpha 0..255: 0 outside the holes, 255 on the object, a ramp over the outer ``share`` of the ring."""
+    if share <= 0 or not tight.any():
+        return holes.astype(np.uint8) * 255
+    outside = cv2.distanceTransform(np.pad(holes, 1, mode="edge").astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    inside = cv2.distanceTransform((~tight).astype(np.uint8), cv2.DIST_L2, 5)
+    ramp = outside / np.maximum(share * (outside + inside), 1e-6)
+    return np.rint(np.where(holes, ramp.clip(0, 1), 0) * 255).astype(np.uint8)

@@ -1,0 +1,146 @@
+"""Stage inpaint: picture and mask in, new pixels for crops round the holes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+
+from autoremove.errors import RecipeError, ReviewNeeded
+from autoremove.stages.base import SPEED_ONLY, StageFields
+from autoremove.stages.plan import Crop, grown_box, net_size, part, plan, shrink
+from autoremove.types import Image, Mask, ObjectMask, Patch
+
+
+@dataclass(frozen=True)
+class Inpaint(StageFields):
+    """Fill the holes on crops round them.
+
+    ``model``: ``deepfillv2`` (Yu et al. 2019), ``telea`` (2004) or ``ns`` (Navier-Stokes, Bertalmio et al.
+    2001). ``side``: longer side of a crop as the network sees it, in pixels. ``context``: surroundings on each
+    side of a hole, as a share of its longer side. ``max_share``: a mask that covers more of the picture is not
+    filled but put up for review. ``radius``: of telea and ns, in pixels. ``crops``: at most so many at once.
+    """
+
+    model: str = "deepfillv2"
+    weights: str = "embedded"
+    side: int = 256
+    context: float = 0.5
+    max_share: float = 0.7
+    radius: int = 4
+    crops: int = field(default=4, metadata=SPEED_ONLY)
+
+    name: ClassVar[str] = "inpaint"
+    version: ClassVar[int] = 1
+    needs: ClassVar[tuple[str, ...]] = ("image", "mask")
+    gives: ClassVar[str] = "patches"
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise RecipeError(f"inpaint.model: {self.model!r} is none of {', '.join(MODELS)}.")
+
+    def weights_digest(self) -> str | None:
+        from autoremove.models import weights
+
+        return weights.digest(self.weights, "inpainter") if self.model == "deepfillv2" else None
+
+    def __call__(self, image: list[Image], mask: list[ObjectMask]) -> list[list[Patch]]:
+        return [self._one(pixels, objects.grown) for pixels, objects in zip(image, mask, strict=True)]
+
+    def _one(self, image: Image, mask: Mask) -> list[Patch]:
+        if not mask.any():
+            return []
+        share = float(mask.mean())
+        if share > self.max_share:
+            raise ReviewNeeded(
+                f"What is to be removed covers {share:.0%} of the picture.",
+                hint=f"Look at it, and raise inpaint.max_share (now {self.max_share:g}) to fill it all the same.",
+            )
+        # Every hole is blanked before any crop is taken: the rest of one person must not be the
+        # context from which another is filled.
+        blank = image.copy()
+        blank[mask] = 127
+        crops = plan(mask, context=self.context, least=min(self.side, 256))
+        return [
+            patch
+            for start in range(0, len(crops), self.crops)
+            for patch in MODELS[self.model](self, blank, mask, crops[start : start + self.crops])
+        ]
+
+
+def by_deepfillv2(stage: Inpaint, blank: Image, mask: Mask, crops: list[Crop]) -> list[Patch]:
+    """The network, on crops of equal size together."""
+    from autoremove.models import cache
+
+    net = cache.load("inpainter", stage.weights, stage.device)
+    inputs = [shrink(part(blank, c.window), _part(mask, c), net_size(c.window, stage.side)) for c in crops]
+    filled: dict[int, Image] = {}
+    for shape in {image.shape for image, _ in inputs}:
+        rows = [i for i, (image, _) in enumerate(inputs) if image.shape == shape]
+        outputs = predict(net, [inputs[i] for i in rows], stage.device)
+        filled.update(zip(rows, outputs, strict=True))
+    return [patch_of(crop, enlarged(filled[i], crop)) for i, crop in enumerate(crops)]
+
+
+def predict(net: Any, inputs: list[tuple[Image, Mask]], device: str) -> list[Image]:
+    """Raw fills of equally large crops; halves the batch when the GPU's memory is full."""
+    import torch
+
+    images = torch.from_numpy(np.stack([image for image, _ in inputs])).permute(0, 3, 1, 2)
+    masks = torch.from_numpy(np.stack([mask for _, mask in inputs]))[:, None]
+    try:
+        with torch.inference_mode():
+            _, refined = net(images.to(device).float() / 127.5 - 1, masks.to(device).float())
+    except torch.OutOfMemoryError:
+        if len(inputs) == 1:
+            raise
+        half = len(inputs) // 2
+        return predict(net, inputs[:half], device) + predict(net, inputs[half:], device)
+    pixels = ((refined.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return list(pixels.permute(0, 2, 3, 1).cpu().numpy())
+
+
+def enlarged(fill: Image, crop: Crop) -> Image:
+    """A network's output at the resolution of the crop's window."""
+    size = (crop.window[2] - crop.window[0], crop.window[3] - crop.window[1])
+    if fill.shape[1::-1] == size:
+        return fill
+    return np.asarray(cv2.resize(fill, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def by_diffusion(stage: Inpaint, blank: Image, mask: Mask, crops: list[Crop]) -> list[Patch]:
+    """OpenCV's diffusion methods, at full resolution."""
+    flag = {"telea": cv2.INPAINT_TELEA, "ns": cv2.INPAINT_NS}[stage.model]
+    patches = []
+    for crop in crops:
+        holes = _part(mask, crop).astype(np.uint8)
+        pixels = cv2.inpaint(np.ascontiguousarray(part(blank, crop.window)), holes, stage.radius, flag)
+        patches.append(patch_of(crop, np.asarray(pixels, np.uint8)))
+    return patches
+
+
+def _part(mask: Mask, crop: Crop) -> Mask:
+    x1, y1, x2, y2 = crop.window
+    return mask[y1:y2, x1:x2]
+
+
+def patch_of(crop: Crop, pixels: Image) -> Patch:
+    """The hole with a margin, in which composite compares the fill with the picture."""
+    x1, y1, x2, y2 = crop.hole
+    margin = 16 + max(x2 - x1, y2 - y1) // 16
+    box = grown_box(crop.hole, margin, crop.window)
+    left, top = crop.window[:2]
+    inner = pixels[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
+    alpha = np.zeros(inner.shape[:2], np.uint8)
+    alpha[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]] = crop.own.astype(np.uint8) * 255
+    return Patch(box, np.ascontiguousarray(inner), alpha)
+
+
+MODELS: dict[str, Callable[[Inpaint, Image, Mask, list[Crop]], list[Patch]]] = {
+    "deepfillv2": by_deepfillv2,
+    "telea": by_diffusion,
+    "ns": by_diffusion,
+}

@@ -1,0 +1,238 @@
+"""Training of the detector: ultralytics' YOLO network and loss in our own loop (the only file that trains with it)."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from autoremove.errors import WeightsError
+from autoremove.training.boxes import BoxedPicture, augmented, letterboxed, read_boxed
+from autoremove.training.loop import LoopConfig, train
+from autoremove.training.record import data_digest, tile
+from autoremove.types import Image
+
+
+@dataclass(frozen=True)
+class DetectorConfig:
+    """Everything that decides a detector run. ``start``: safetensors to begin from, of the same network."""
+
+    data: tuple[str, ...] = ()
+    validation: str = ""
+    labels: tuple[str, ...] = ("person",)
+    architecture: str = "yolo11n"
+    start: str = ""
+    sizes: tuple[int, ...] = (320,)
+    validation_size: int = 320
+    batch: int = 16
+    learning_rate: float = 6e-4
+    final_rate: float = 0.02
+    weight_decay: float = 0.01
+    warmup_steps: int = 60
+    mosaic: float = 0.7
+    mosaic_until: float = 0.85
+    ema: float = 0.998
+    seed: int = 0
+
+
+class DetectorTask:
+    """YOLO11 in the training loop: AdamW, EMA, mosaic switched off towards the end."""
+
+    def __init__(self, config: DetectorConfig, device: str = "cpu") -> None:
+        self.config, self.device = config, device
+        torch.manual_seed(config.seed)
+        self.rng = np.random.default_rng(config.seed)
+        side = int(max(config.sizes) * 1.2)
+        self.pictures = [p for folder in config.data for p in read_boxed(Path(folder), config.labels, side)]
+        weights = np.array([picture.weight for picture in self.pictures])
+        self.chances = weights / weights.sum()
+        self.held_out = list(read_boxed(Path(config.validation), config.labels, 640)) if config.validation else []
+        self.net = _build(config).to(device)
+        self.average = copy.deepcopy(self.net).eval()
+        for parameter in self.average.parameters():
+            parameter.requires_grad_(False)
+        self.optimiser = torch.optim.AdamW(_groups(self.net, config.weight_decay), config.learning_rate)
+        self.done = 0
+
+    def step(self, progress: float) -> dict[str, float]:
+        config = self.config
+        self.done += 1
+        cosine = config.final_rate + (1 - config.final_rate) * (0.5 + 0.5 * np.cos(np.pi * progress))
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.learning_rate * min(1.0, self.done / config.warmup_steps) * cosine
+        self.net.train()
+        loss, parts = self.net(self._batch(config.mosaic if progress < config.mosaic_until else 0.0))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.sum().backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
+        self.optimiser.step()
+        self._follow()
+        values = list(parts.values()) if isinstance(parts, dict) else list(parts)  # ultralytics 8.4.180 made it a dict
+        return dict(zip(("box", "class", "distribution"), (float(value) for value in values), strict=True))
+
+    def _batch(self, mosaic: float) -> dict[str, Tensor]:
+        """The form in which ultralytics' loss takes labels: normalised xywh with a batch index."""
+        size = int(self.rng.choice(self.config.sizes))
+        # Larger pictures in smaller batches: a step costs about the same.
+        count = max(4, round(self.config.batch * (min(self.config.sizes) / size) ** 2))
+        rows = [augmented(self.pictures, self.chances, size, mosaic, self.rng) for _ in range(count)]
+        boxes = np.concatenate([row[1] for row in rows]) / size
+        xywh = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], 1)
+        index = np.repeat(np.arange(count), [len(row[1]) for row in rows])
+        return {
+            "img": _as_input([row[0] for row in rows]).to(self.device),
+            "cls": torch.from_numpy(np.concatenate([row[2] for row in rows])).float()[:, None].to(self.device),
+            "bboxes": torch.from_numpy(xywh.astype(np.float32)).to(self.device),
+            "batch_idx": torch.from_numpy(index).float().to(self.device),
+        }
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        # A run that starts from trained weights keeps them in the average until it has something better.
+        ramp = 1 - np.exp(-self.done / 200) if not self.config.start else 1.0
+        keep = self.config.ema * ramp
+        for ours, theirs in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
+            if ours.is_floating_point():
+                ours.lerp_(theirs, 1 - keep)
+            else:
+                ours.copy_(theirs)
+
+    @torch.inference_mode()
+    def _found(self, pictures: list[BoxedPicture], confidence: float) -> list[Tensor]:
+        """N x 6 per picture: xyxy in letterboxed pixels, score, class."""
+        from ultralytics.utils.nms import non_max_suppression
+
+        found: list[Tensor] = []
+        for start in range(0, len(pictures), 8):
+            part = [letterboxed(p, self.config.validation_size)[0] for p in pictures[start : start + 8]]
+            out = self.average(_as_input(part).to(self.device))
+            raw = out[0] if isinstance(out, tuple) else out
+            found += [f.cpu() for f in non_max_suppression(raw, confidence, 0.6, multi_label=False, max_time_img=9.0)]
+        return found
+
+    def validate(self) -> dict[str, float]:
+        """AP50 and AP50-95 over the held-out pictures, and recall and false finds at confidence 0.25."""
+        from torchmetrics.detection import MeanAveragePrecision
+
+        metric = MeanAveragePrecision(backend="pycocotools")
+        found = self._found(self.held_out, 0.01)
+        truths = [letterboxed(p, self.config.validation_size)[1] for p in self.held_out]
+        for rows, truth, picture in zip(found, truths, self.held_out, strict=True):
+            guess = {"boxes": rows[:, :4], "scores": rows[:, 4], "labels": rows[:, 5].long()}
+            right = {"boxes": torch.from_numpy(truth), "labels": torch.from_numpy(picture.kind)}
+            metric.update([guess], [right])
+        values = metric.compute()
+        figures = {"score": float(values["map_50"]), "ap50": float(values["map_50"]), "ap50_95": float(values["map"])}
+        return {**figures, **recall_at(found, truths, 0.25)}
+
+    def grid(self) -> Image:
+        """Held-out pictures with what is found at confidence 0.25 (red) and the truth (green)."""
+        import cv2
+
+        cells = []
+        some = self.held_out[:12]
+        for rows, picture in zip(self._found(some, 0.25), some, strict=True):
+            image, truth = letterboxed(picture, self.config.validation_size)
+            for boxes, colour in ((truth, (0, 200, 0)), (rows.numpy(), (230, 0, 0))):
+                for x1, y1, x2, y2 in np.rint(boxes[:, :4]).astype(int).tolist():
+                    cv2.rectangle(image, (x1, y1), (x2, y2), colour, 2)
+            cells.append(image)
+        return tile([cells[i : i + 4] for i in range(0, len(cells), 4)])
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "done": self.done,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.done = state["done"]
+        # A resumed run must not see the first samples again.
+        self.rng = np.random.default_rng(self.config.seed + self.done)
+
+    def export(self, path: Path, metadata: dict[str, str]) -> None:
+        from autoremove.models.yolo import save_detector
+
+        config = self.config
+        state = self.average.state_dict()
+        save_detector(
+            state,
+            config.labels,
+            path,
+            metadata,
+            architecture=config.architecture,
+            imgsz=config.validation_size,
+        )
+
+
+def recall_at(found: list[Tensor], truths: list[Any], confidence: float) -> dict[str, float]:
+    """Recall at IoU 0.5 over objects of 64 letterboxed pixels and more, and false finds per picture."""
+    from torchvision.ops import box_iou
+
+    hit = large = false = 0
+    for rows, truth in zip(found, truths, strict=True):
+        boxes = rows[rows[:, 4] >= confidence][:, :4]
+        overlap = box_iou(torch.from_numpy(truth), boxes)
+        tall = torch.from_numpy(truth[:, 3] - truth[:, 1] >= 32)
+        best = overlap.amax(1) if len(boxes) else torch.zeros(len(truth))
+        hit, large = hit + int((best[tall] >= 0.5).sum()), large + int(tall.sum())
+        false += int((overlap.amax(0) < 0.5).sum()) if len(truth) else len(boxes)
+    return {"recall": hit / max(1, large), "false_per_picture": false / max(1, len(found))}
+
+
+def _build(config: DetectorConfig) -> Any:
+    """The network with its loss settings, from ``start`` if given; heads of another class count start anew."""
+    from autoremove.models.yolo import import_ultralytics
+
+    import_ultralytics()  # keeps it offline and its settings out of the home folder
+    from ultralytics.nn.tasks import DetectionModel
+
+    net = DetectionModel(f"{config.architecture}.yaml", nc=len(config.labels), verbose=False)
+    net.args = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5)
+    if config.start:
+        from safetensors.torch import load_file
+
+        state = {name: value.float() for name, value in load_file(config.start).items()}
+        own = net.state_dict()
+        fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+        if len(fitting) < len(own) // 2:
+            raise WeightsError(f"{config.start} holds no weights of {config.architecture}.", hint="Check `start`.")
+        net.load_state_dict(fitting, strict=False)
+    return net
+
+
+def _groups(net: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay on convolution kernels only, not on norms and biases."""
+    kernels = [p for p in net.parameters() if p.ndim > 1 and p.requires_grad]
+    others = [p for p in net.parameters() if p.ndim <= 1 and p.requires_grad]
+    return [{"params": kernels, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+
+def _as_input(images: list[Image]) -> Tensor:
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
+
+
+def run(
+    config: DetectorConfig,
+    output: Path,
+    *,
+    resume: bool = False,
+    device: str = "cpu",
+    loop: LoopConfig | None = None,
+) -> None:
+    """Train the detector into ``output``; see :func:`autoremove.training.loop.train`."""
+    task = DetectorTask(config, device)
+    files = [path for folder in config.data for path in (Path(folder) / "images").iterdir()]
+    settings = {"config": asdict(config), "pictures": len(task.pictures), "data_digest": data_digest(files)}
+    train(task, loop or LoopConfig(), output, settings, resume=resume)

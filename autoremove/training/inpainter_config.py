@@ -1,0 +1,113 @@
+"""Every setting of the inpainter's training, with its defaults, and how files and commands set them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from autoremove.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Crops of ``size`` pixels, ``batch`` at a time, until this share of the run is over."""
+
+    until: float
+    size: int
+    batch: int
+
+
+@dataclass(frozen=True)
+class InpainterConfig:
+    """Everything that decides what the network learns; file and ``--set`` use these names.
+
+    ``data``: folders of scenes without people. ``instances``: a labelled folder whose objects stay out of
+    holes and losses; of it only names that begin with ``instances_prefixes``, as ``instances_share`` of all
+    crops. ``hole_weight``: how much more an error inside the hole counts than one outside (the paper: 1).
+    ``muon``: above 0, the generator's hidden convolutions are trained by Muon at this multiple of the
+    learning rate instead of Adam. ``gan_from``: share of the run after which the discriminator joins.
+    Shares of the run are 0..1.
+    """
+
+    data: tuple[str, ...] = ()
+    validation: str | None = None
+    silhouettes: str | None = None
+    instances: str | None = None
+    instances_prefixes: tuple[str, ...] = ("coco_",)
+    instances_share: float = 0.2
+    short_side: int = 288
+    silhouette_share: float = 0.6
+    brush_share: float = 0.2
+    cnum: int = 48
+    discriminator_base: int = 64
+    stages: tuple[Stage, ...] = (Stage(1.0, 256, 16),)
+    learning_rate: float = 1e-4
+    final_learning_rate: float = 1e-5
+    warm_up: float = 0.01
+    betas: tuple[float, float] = (0.5, 0.999)
+    muon: float = 0.0
+    clip_norm: float = 1.0
+    hole_weight: float = 1.0
+    gan_from: float = 0.0
+    gan_weight: float = 0.1
+    ema_decay: float = 0.999
+    precision: str = "auto"
+    channels_last: bool = True
+    compile: bool = False
+    threads: int = 0
+    workers: int = 0
+    seed: int = 0
+    validation_pictures: int = 24
+    validation_size: int = 256
+    steps: int = 1_000_000
+    checkpoint_minutes: float = 4.0
+    validate_minutes: float = 15.0
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> InpainterConfig:
+        """From plain values, as a YAML file holds them. Raises UsageError for names it does not know."""
+        known = {field.name for field in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise UsageError(
+                f"Unknown inpainter settings: {', '.join(unknown)}.",
+                hint=f"Known: {', '.join(sorted(known))}.",
+            )
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        if "stages" in values:
+            values["stages"] = tuple(s if isinstance(s, Stage) else Stage(**s) for s in values["stages"])
+        return cls(**values)
+
+    def stage(self, progress: float) -> Stage:
+        """The stage in force at this share of the run."""
+        return next((stage for stage in self.stages if progress < stage.until), self.stages[-1])
+
+    def rate(self, progress: float) -> float:
+        """Learning rate: a linear warm-up, then half a cosine down to the final rate."""
+        if progress < self.warm_up:
+            return self.learning_rate * max(progress / self.warm_up, 0.02)
+        done = (progress - self.warm_up) / max(1e-9, 1 - self.warm_up)
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+        return self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * fall
+
+
+def read_settings(file: Path | None, assignments: Sequence[str] = ()) -> InpainterConfig:
+    """The settings of a YAML file (the shipped one by default), then ``key=value`` assignments over them.
+
+    Values are read as YAML: ``stages=[{until: 1, size: 64, batch: 8}]``.
+    """
+    import yaml
+
+    path = file or Path(__file__).parent / "configs" / "inpainter.yaml"
+    try:
+        values = yaml.safe_load(path.read_text()) or {}
+        for assignment in assignments:
+            key, found, value = assignment.partition("=")
+            if not found:
+                raise UsageError(f"--set {assignment}: no `=` in it.", hint="Write --set key=value.")
+            values[key] = yaml.safe_load(value)
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"The settings {path} cannot be read ({error}).") from error
+    return InpainterConfig.of(values)

@@ -1,0 +1,72 @@
+"""Reading a folder in the `instances` form: pictures, id masks and one JSON line per picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from autoremove.errors import InputError
+from autoremove.types import Image
+
+IGNORE = 255
+"""Value in an id mask for pixels that belong to an object too small or too unclear to label."""
+
+PARTLY_LABELLED = "object only", "person only"
+"""What the source of a picture says when bystanders in it carry no label."""
+
+
+@dataclass(frozen=True)
+class LabelledPicture:
+    """One picture with its instance ids. ``ids`` H x W uint8; ``objects`` (id, label) pairs."""
+
+    name: str
+    source: str
+    image: Image
+    ids: NDArray[np.uint8]
+    objects: tuple[tuple[int, str], ...]
+
+    @property
+    def fully_labelled(self) -> bool:
+        return not any(words in self.source for words in PARTLY_LABELLED)
+
+    def box(self, identity: int) -> NDArray[np.float32] | None:
+        """xyxy of one object, right and bottom exclusive; None if it has no pixel."""
+        ys, xs = np.nonzero(self.ids == identity)
+        if not len(ys):
+            return None
+        return np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1], np.float32)
+
+
+def find_picture(folder: Path, name: str) -> Path:
+    """The picture of that stem, whatever its extension."""
+    for path in sorted(folder.glob(f"{name}.*")):
+        return path
+    raise InputError(f"{folder} has no picture called {name}.", hint="Check the data set's folders.")
+
+
+def read_instances(folder: Path) -> Iterator[LabelledPicture]:
+    """Yield every picture of a data set in the `instances` form (see README, "Your own data")."""
+    table = folder / "instances.jsonl"
+    if not table.exists():
+        raise InputError(
+            f"{folder} has no instances.jsonl.", hint="Give the folder that holds images/ and masks/."
+        )
+    for line in table.read_text().splitlines():
+        yield _read_row(folder, json.loads(line))
+
+
+def _read_row(folder: Path, row: dict[str, Any]) -> LabelledPicture:
+    path = find_picture(folder / "images", row["name"])
+    with PillowImage.open(path) as picture:
+        image = np.asarray(picture.convert("RGB"))
+    with PillowImage.open(folder / "masks" / f"{row['name']}.png") as picture:
+        ids = np.asarray(picture)
+    objects = tuple((int(item["id"]), str(item["label"])) for item in row["instances"])
+    return LabelledPicture(row["name"], row["source"], image, ids, objects)

@@ -1,0 +1,212 @@
+"""Pictures to train an inpainter on: decoded once into a memory-mapped cache, cropped by seed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from autoremove.errors import InputError
+from autoremove.training.holes import HoleMix
+from autoremove.training.record import data_digest
+from autoremove.types import Mask
+
+EXTENSIONS = frozenset({".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".avif", ".heic"})
+
+Pixels = NDArray[np.uint8]
+"""H x W x 4: RGB, and 255 where a labelled object must stay out of holes and losses."""
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """All pictures of a folder, sorted by name. Raises InputError when there are none."""
+    found = sorted(p for p in folder.glob("*") if p.suffix.lower() in EXTENSIONS) if folder.is_dir() else []
+    if not found:
+        raise InputError(f"No pictures in {folder}.", hint="Give a folder of scenes, with no people in them.")
+    return found
+
+
+@dataclass(frozen=True)
+class Source:
+    """One picture file, and the file of its object ids (0 = background) where it has labels."""
+
+    picture: Path
+    objects: Path | None = None
+
+    def read(self, short_side: int) -> Pixels:
+        """The picture scaled down to ``short_side`` (never up), its objects in the fourth channel."""
+        from PIL import Image as PillowImage
+
+        with PillowImage.open(self.picture) as opened:
+            rgb = np.asarray(opened.convert("RGB"))
+        keep = np.zeros(rgb.shape[:2], np.uint8)
+        if self.objects is not None:
+            with PillowImage.open(self.objects) as opened:
+                keep = np.where(np.asarray(opened) > 0, 255, 0).astype(np.uint8)
+            keep = cv2.dilate(keep, np.ones((7, 7), np.uint8))
+        scale = min(1.0, short_side / min(keep.shape))
+        size = (round(keep.shape[1] * scale), round(keep.shape[0] * scale))
+        return cv2.resize(np.dstack([rgb, keep]), size, interpolation=cv2.INTER_AREA)
+
+
+def plain_scenes(folders: Iterable[Path]) -> list[Source]:
+    """Every picture of the folders, without labels."""
+    return [Source(path) for folder in folders for path in pictures_in(folder)]
+
+
+def labelled_scenes(folder: Path, prefixes: Sequence[str], largest_share: float = 0.35) -> list[Source]:
+    """Pictures of an instances folder (images, masks, instances.jsonl) with room beside their objects.
+
+    Only names beginning with one of ``prefixes`` are taken: sets that label no bystanders must stay out.
+    ``largest_share`` bounds the area under objects.
+    """
+    from PIL import Image as PillowImage
+
+    index = folder / "instances.jsonl"
+    if not index.is_file():
+        raise InputError(
+            f"No instances.jsonl in {folder}.",
+            hint="Leave the setting `instances` empty, or name another folder.",
+        )
+    pictures = {path.stem: path for path in pictures_in(folder / "images")}
+    masks = {path.stem: path for path in pictures_in(folder / "masks")}
+    found = []
+    for line in index.read_text().splitlines():
+        name = json.loads(line)["name"]
+        if not name.startswith(tuple(prefixes)) or name not in pictures or name not in masks:
+            continue
+        with PillowImage.open(masks[name]) as opened:
+            share = float((np.asarray(opened) > 0).mean())
+        if share <= largest_share:
+            found.append(Source(pictures[name], masks[name]))
+    return found
+
+
+@dataclass(frozen=True)
+class SceneCache:
+    """Decoded pictures in one memory-mapped file: picture ``i`` is ``cache[i]``."""
+
+    pixels: NDArray[np.uint8]
+    places: tuple[tuple[int, int, int], ...]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, index: int) -> Pixels:
+        offset, height, width = self.places[index]
+        return self.pixels[offset : offset + height * width * 4].reshape(height, width, 4)
+
+    @classmethod
+    def of(cls, sources: Sequence[Source], folder: Path, short_side: int = 288) -> SceneCache:
+        """The cache of exactly these files, decoded now if it is not there yet."""
+        paths = [p for source in sources for p in (source.picture, source.objects) if p is not None]
+        stem = folder / f"scenes-{short_side}-{data_digest(paths)}"
+        index = stem.with_suffix(".json")
+        if not index.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            _decode(sources, stem, short_side)
+        places = tuple((int(o), int(h), int(w)) for o, h, w in json.loads(index.read_text()))
+        return cls(np.memmap(stem.with_suffix(".u8"), np.uint8, "r"), places)
+
+
+def _decode(sources: Sequence[Source], stem: Path, short_side: int) -> None:
+    """Write pixels, then the index: the index is there only once the pixels are whole."""
+    places, offset = [], 0
+    beside = stem.with_suffix(f".part{os.getpid()}")
+    with beside.open("wb") as stream:
+        for source in sources:
+            pixels = source.read(short_side)
+            stream.write(pixels.tobytes())
+            places.append((offset, *pixels.shape[:2]))
+            offset += pixels.size
+    os.replace(beside, stem.with_suffix(".u8"))
+    beside.write_text(json.dumps(places))
+    os.replace(beside, stem.with_suffix(".json"))
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N square crops: ``images`` N x S x S x 3 uint8, ``holes`` and ``objects`` N x S x S bool."""
+
+    images: NDArray[np.uint8]
+    holes: NDArray[np.bool_]
+    objects: NDArray[np.bool_]
+
+
+@dataclass
+class Batches:
+    """Random crops with holes. Batch ``step`` follows from the seed alone, so a resumed run sees the same.
+
+    ``weights``: how often each picture is drawn, in proportion. ``workers`` threads prepare the coming
+    ``ahead`` batches; 0 makes each when it is asked for.
+    """
+
+    cache: SceneCache
+    holes: HoleMix
+    seed: int = 0
+    weights: NDArray[np.float64] | None = None
+    workers: int = 0
+    ahead: int = 8
+    zoom: float = 4.5
+    _pool: ThreadPoolExecutor | None = None
+    _coming: dict[tuple[int, int, int], Future[Batch]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        weights = np.ones(len(self.cache)) if self.weights is None else self.weights
+        self._edges = np.cumsum(weights / weights.sum())
+
+    def at(self, step: int, size: int, count: int) -> Batch:
+        """``count`` crops of ``size`` pixels for this step."""
+        if not self.workers:
+            return self._make(step, size, count)
+        self._pool = self._pool or ThreadPoolExecutor(self.workers)
+        keys = [(step + ahead, size, count) for ahead in range(self.ahead + 1)]
+        self._coming = {key: self._coming.get(key) or self._pool.submit(self._make, *key) for key in keys}
+        return self._coming.pop(keys[0]).result()
+
+    def _make(self, step: int, size: int, count: int) -> Batch:
+        samples = [self._sample(np.random.default_rng((self.seed, step, i)), size) for i in range(count)]
+        images, holes, objects = (np.stack(column) for column in zip(*samples, strict=True))
+        return Batch(images, holes, objects)
+
+    def _sample(self, rng: np.random.Generator, size: int) -> tuple[NDArray[np.uint8], Mask, Mask]:
+        """One crop whose hole keeps off labelled objects and still has some area."""
+        for _ in range(8):
+            index = int(np.searchsorted(self._edges, rng.random()).clip(0, len(self.cache) - 1))
+            crop = random_crop(self.cache[index], size, rng, zoom=self.zoom)
+            objects = crop[..., 3] > 0
+            hole = self.holes.draw(size, rng) & ~objects
+            if objects.mean() < 0.4 and hole.mean() > 0.01:
+                return crop[..., :3], hole, objects
+        return crop[..., :3], hole, objects
+
+
+def random_crop(pixels: Pixels, size: int, rng: np.random.Generator, *, zoom: float) -> Pixels:
+    """A square crop scaled to ``size``, flipped half the time.
+
+    Its side in the source is log-uniform between ``size`` x 0.9 (or the whole short side) and ``zoom``
+    times ``size``: large crops show layout, small ones texture.
+    """
+    short = min(pixels.shape[:2])
+    low, high = min(size * 0.9, short), min(size * zoom, short)
+    side = int(np.exp(rng.uniform(np.log(low), np.log(high))))
+    top, left = (int(rng.integers(0, extent - side + 1)) for extent in pixels.shape[:2])
+    part = pixels[top : top + side, left : left + side]
+    interpolation = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
+    crop = cv2.resize(part, (size, size), interpolation=interpolation)
+    return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
+
+
+def centre_crop(pixels: Pixels, size: int) -> NDArray[np.uint8]:
+    """The largest square in the middle, scaled to ``size``; RGB."""
+    side = min(pixels.shape[:2])
+    top, left = ((extent - side) // 2 for extent in pixels.shape[:2])
+    part = np.ascontiguousarray(pixels[top : top + side, left : left + side, :3])
+    interpolation = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
+    return cv2.resize(part, (size, size), interpolation=interpolation)

@@ -1,0 +1,41 @@
+"""A picture lies in the input where it should, and masks come back to where they were."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from autoremove.models.letterbox import fit_to, letterbox, masks_in_boxes
+
+
+def test_a_picture_lies_in_the_middle_of_whole_strides() -> None:
+    fit = fit_to((300, 1000), 640)
+    assert fit.size_hw == (192, 640)
+    assert fit.input_hw == (192, 640)
+    fit = fit_to((1000, 310), 640)
+    assert fit.size_hw == (640, 198)
+    assert fit.input_hw == (640, 224)
+    assert (fit.left, fit.top) == (13, 0)
+
+
+def test_the_letterbox_is_grey_round_the_whole_picture() -> None:
+    image = np.full((1000, 310, 3), (10, 20, 30), np.uint8)
+    fit = fit_to(image.shape[:2], 640)
+    canvas = letterbox(image, fit)
+    assert canvas.shape == (640, 224, 3)
+    assert (canvas[:, 13 : 13 + 198] == (10, 20, 30)).all()
+    assert (canvas[:, :13] == 114).all()
+    assert (canvas[:, 13 + 198 :] == 114).all()
+
+
+def test_masks_agree_with_a_resize_of_the_whole_plane() -> None:
+    rng = np.random.default_rng(1)
+    plane = cv2.GaussianBlur(rng.normal(size=(160, 160)).astype(np.float32), (0, 0), 4)
+    fit = fit_to((512, 512), 640)
+    box = np.array([[100.3, 50.7, 401.2, 480.5]], np.float32)
+    mask = masks_in_boxes(plane[None], box, fit, (512, 512))[0]
+    whole = cv2.resize(plane, (512, 512), interpolation=cv2.INTER_LINEAR) > 0
+    inside = np.zeros_like(whole)
+    inside[50:481, 100:402] = True
+    assert (mask != (whole & inside)).mean() < 0.002
+    assert not mask[~inside].any()
