@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
@@ -12,8 +13,7 @@ from numpy.typing import NDArray
 from autoremove import images
 from autoremove.errors import UsageError
 from autoremove.pipeline import run_in_memory
-from autoremove.recipe import Recipe, load_recipe
-from autoremove.stages.inpaint import Inpaint
+from autoremove.recipe import Recipe, build_stage, load_recipe
 from autoremove.types import Mask, ObjectMask, Patch
 
 
@@ -47,9 +47,10 @@ def chosen_recipe(
 
     if isinstance(labels, str):
         raise UsageError(f"remove={labels!r}: give a list of class names.", hint=f'E.g. remove=["{labels}"].')
-    overrides = [f"{key}={value}" for key, value in (settings or {}).items()]
-    if labels is not None:
-        overrides.append(f"detect.labels=[{', '.join(labels)}]")
+    if labels is not None and not len(labels):
+        raise UsageError("remove=[] names nothing to remove.", hint="None takes the classes of the recipe.")
+    chosen = dict(settings or {}) if labels is None else {**(settings or {}), "detect.labels": list(labels)}
+    overrides = [f"{key}={json.dumps(value, default=str)}" for key, value in chosen.items()]
     return load_recipe(name, overrides, device=choose(device).torch_device)
 
 
@@ -64,8 +65,10 @@ def inpaint(
 ) -> Any:
     """Fill the masked part of a picture.
 
-    ``image`` as in :func:`remove`. ``mask``: an H x W array (bool, or 0 = keep and anything else = fill), a PIL
-    image or a path; of the picture's upright size. Returns the same kind as ``image``.
+    ``image`` as in :func:`remove`. ``mask``: an array, a PIL image or a path, of the picture's upright size,
+    True or 1 = fill; of a grey mask what is above half of white is filled. ``settings``: fields of the
+    inpaint stage, ``{"context": 0.8}``. Returns the same kind as ``image``; raises UsageError for a mask of
+    another size, RecipeError for settings that do not exist.
     """
     rgb, back = images.from_any(image)
     holes = read_mask(mask, (rgb.shape[0], rgb.shape[1]))
@@ -85,8 +88,8 @@ def fill(
     from autoremove.models.device import choose
     from autoremove.stages.composite import Composite
 
-    chosen = {"max_share": 1.0, **(settings or {})}
-    stage = Inpaint(model=model, weights=weights, device=choose(device).torch_device, **chosen)
+    chosen = {"model": model, "weights": weights, "max_share": 1.0, **(settings or {})}
+    stage = build_stage("inpaint", chosen, choose(device).torch_device)
     # A mask of one's own has no ring to fade in: all of it is object.
     given = ObjectMask(holes, holes.astype(np.uint16))
     patches: list[Patch] = run_in_memory(rgb, [stage, Composite()], mask=given)["patches"]
@@ -96,16 +99,20 @@ def fill(
 def read_mask(mask: Any, size_hw: tuple[int, int]) -> Mask:
     """A mask of any kind as H x W bool; raises UsageError if its size is not the picture's."""
     array = mask if isinstance(mask, np.ndarray) else images.from_any(mask)[0]
-    flat = array.max(-1) if array.ndim == 3 else array
-    if flat.shape != size_hw:
+    if array.ndim == 3:
+        array = array[..., : {2: 1, 4: 3}.get(array.shape[2])].max(-1)  # without alpha, which is no mask
+    if array.shape != size_hw:
+        size = " x ".join(str(side) for side in array.shape[::-1])
         raise UsageError(
-            f"The mask is {flat.shape[1]} x {flat.shape[0]} pixels, the upright picture {size_hw[1]} x {size_hw[0]}.",
+            f"The mask is {size} pixels, the upright picture {size_hw[1]} x {size_hw[0]}.",
             hint="Draw the mask on the picture as a viewer shows it, at full size.",
         )
     # Half grey and up counts: a mask saved as JPEG has faint specks round its edges.
-    return np.asarray(flat if flat.dtype == bool else flat > _middle(flat), bool)
+    return np.asarray(array if array.dtype == bool else array > _middle(array), bool)
 
 
 def _middle(flat: NDArray[Any]) -> float:
-    """0 for masks of small numbers (0/1), half of white for pictures."""
-    return 0.0 if flat.size and flat.max() <= 1 else (32767.5 if flat.dtype == np.uint16 else 127.5)
+    """Half of white: of 1 for masks of small numbers, of the type's or a picture's white for others."""
+    if flat.size and flat.max() <= 1:
+        return 0.5
+    return 32767.5 if flat.dtype == np.uint16 else 127.5

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -45,6 +44,7 @@ def encode_detections(found: Detections) -> bytes:
 
 
 def decode_detections(data: bytes) -> Detections:
+    """Back from :func:`encode_detections`; scores and boxes as they were rounded there."""
     body = json.loads(data)
     rows = body["objects"]
     masks = None
@@ -67,6 +67,7 @@ def encode_mask(mask: ObjectMask) -> bytes:
 
 
 def decode_mask(data: bytes) -> ObjectMask:
+    """Back from :func:`encode_mask`."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         height, width = (int(v) for v in arrays["size"])
         bits = np.unpackbits(arrays["grown"], count=height * width)
@@ -74,13 +75,17 @@ def decode_mask(data: bytes) -> ObjectMask:
 
 
 def encode_patches(patches: Sequence[Patch]) -> bytes:
-    arrays: dict[str, np.ndarray[Any, Any]] = {"boxes": np.array([p.xyxy for p in patches], np.int64).reshape(-1, 4)}
+    """Boxes, pixels and alpha of each patch, deflated."""
+    arrays: dict[str, np.ndarray[Any, Any]] = {
+        "boxes": np.array([p.xyxy for p in patches], np.int64).reshape(-1, 4)
+    }
     for number, patch in enumerate(patches):
         arrays[f"pixels{number}"], arrays[f"alpha{number}"] = patch.pixels, patch.alpha
     return _savez(**arrays)
 
 
 def decode_patches(data: bytes) -> list[Patch]:
+    """Back from :func:`encode_patches`."""
     with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
         boxes = [tuple(int(v) for v in row) for row in arrays["boxes"]]
         return [
@@ -106,10 +111,12 @@ def load(slot: str, ref: Ref, max_pixels: int) -> Any:
     """The value of a slot; raises BrokenArtefact if a stored one cannot be decoded."""
     if slot == "image":
         return read_image(ref, max_pixels)
-    data = ref.path.read_bytes()
+    decode = CODECS[slot].decode
     try:
-        return CODECS[slot].decode(data)
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, TypeError) as error:
+        return decode(ref.path.read_bytes())
+    except MemoryError:
+        raise
+    except Exception as error:  # damaged bytes make zipfile, zlib, json and numpy raise nearly anything
         raise BrokenArtefact(ref.path) from error
 
 

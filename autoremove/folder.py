@@ -73,7 +73,9 @@ def clean(
                 rows[row.relative] = row
                 on_row(row)
     except OSError as error:
-        raise OutputError(f"Cannot write {path}: {error.strerror or error}.", hint="Free some space.") from error
+        raise OutputError(
+            f"Cannot write {path}: {error.strerror or error}.", hint="Free some space."
+        ) from error
     # Rows of pictures that are no longer among the inputs go; those of this run stand in its order.
     final = [rows[relative] for relative in sorted(rows) if relative in wanted]
     journal.compact(path, final)
@@ -82,6 +84,7 @@ def clean(
 
 def plan_jobs(inputs: Sequence[Path], output: Path, store_root: Path) -> list[Job]:
     """List the pictures and decide every output's name before anything is written."""
+    _refuse_inside(inputs, output)
     readable, broken = images.list_pictures(inputs, exclude=[output, store_root])
     sources = sorted([*readable, *broken], key=lambda source: source.relative)
     if not sources:
@@ -113,6 +116,7 @@ def finish(job: Job, plan: Plan) -> Row:
     except FATAL:
         raise
     except Exception as error:  # a foreign decoder may raise anything; one bad file must not end the run
+        _withdraw(job)
         row = _row(job, FAILED, reason=describe(error, "read"))
     return dataclasses.replace(row, seconds=round(time.perf_counter() - started, 3))
 
@@ -124,7 +128,9 @@ def _finish(job: Job, plan: Plan) -> Row:
             return _written(job, plan, sample)
         except BrokenArtefact as broken:
             plan.store.discard(Path(str(broken.path)))
-    raise OutputError(f"The store in {plan.store.root} does not keep what is written to it.", hint="Use --cache.")
+    raise OutputError(
+        f"The store in {plan.store.root} does not keep what is written to it.", hint="Use --cache."
+    )
 
 
 def _written(job: Job, plan: Plan, sample: Sample) -> Row:
@@ -152,9 +158,15 @@ def _withdraw(job: Job) -> None:
 
     Only a file that we wrote ourselves, as the journal tells, is taken away.
     """
-    if job.before and job.before.output_sha256 and job.target.is_file():
-        if Ref(job.target).digest == job.before.output_sha256:
+    ours = job.before.output_sha256 if job.before else None
+    try:
+        if ours and job.target.is_file() and Ref(job.target).digest == ours:
             job.target.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"The outdated output {job.target} cannot be removed ({error.strerror or error}).",
+            hint="Give yourself the right to write there, or choose another output folder.",
+        ) from error
 
 
 def _recipe_of_output(sample: Sample, *, changed: bool) -> str:
@@ -188,9 +200,7 @@ def _described(job: Job, plan: Plan, sample: Sample) -> Row:
     bare = without_pixels(sample)
     artefacts = {slot: str(ref.path) for slot, ref in bare.slots.items() if slot != "image"}
     steps = [{"stage": s.stage, "cached": s.cached, "seconds": round(s.seconds, 4)} for s in sample.steps]
-    return _row(
-        job, FAILED, objects=objects, share=share, size_hw=size_hw, steps=steps, artefacts=artefacts
-    )
+    return _row(job, FAILED, objects=objects, share=share, size_hw=size_hw, steps=steps, artefacts=artefacts)
 
 
 def _row(job: Job, status: str, **fields: object) -> Row:
@@ -200,4 +210,3 @@ def _row(job: Job, status: str, **fields: object) -> Row:
 def tally(rows: Sequence[Row]) -> dict[str, int]:
     """How many pictures ended how."""
     return {status: sum(row.status == status for row in rows) for status in journal.STATUSES}
-

@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from autoremove.codecs import load
-from autoremove.errors import AutoremoveError, BrokenArtefact, OutputError, ReviewNeeded, WeightsError
+from autoremove.errors import (
+    AutoremoveError,
+    BrokenArtefact,
+    DeviceError,
+    OutputError,
+    PictureError,
+    RecipeError,
+    ReviewNeeded,
+    UsageError,
+    WeightsError,
+)
 from autoremove.stages.base import Stage
 from autoremove.store import Store, artefact_key
 from autoremove.types import Ref, Sample, Step
@@ -17,7 +27,7 @@ from autoremove.types import Ref, Sample, Step
 MAX_PIXELS = 200_000_000
 """Default limit on the size of one picture; decoded, it is 600 MB."""
 
-FATAL = (OutputError, WeightsError)
+FATAL = (OutputError, WeightsError, RecipeError, UsageError, DeviceError)
 """Errors that every picture would meet: they end the run instead of failing one picture after another."""
 
 
@@ -26,7 +36,7 @@ def run_stages(
 ) -> list[Sample]:
     """Take a batch of samples through all stages; broken artefacts are made anew."""
     current = list(samples)
-    for _ in range(len(stages) + 1):
+    for _ in range(len(stages) * len(current) + 1):  # each round finds at most one broken artefact
         try:
             for stage in stages:
                 current = run_stage(current, stage, store, max_pixels)
@@ -35,7 +45,8 @@ def run_stages(
             store.discard(Path(str(broken.path)))
             current = list(samples)
     raise OutputError(
-        f"The store in {store.root} does not keep what is written to it.", hint="Check the disk, or use --cache."
+        f"The store in {store.root} does not keep what is written to it.",
+        hint="Check the disk, or use --cache.",
     )
 
 
@@ -47,7 +58,11 @@ def run_stage(samples: Sequence[Sample], stage: Stage, store: Store, max_pixels:
         if sample.error is not None:
             done[position] = sample
             continue
-        key = key_of(stage, sample)
+        try:
+            key = key_of(stage, sample)
+        except PictureError as error:
+            done[position] = sample.failed(describe(error, stage.name))
+            continue
         ref = store.find(stage.name, key, stage.gives)
         if ref is None:
             missing.append((position, key))
@@ -62,8 +77,21 @@ def run_stage(samples: Sequence[Sample], stage: Stage, store: Store, max_pixels:
 
 
 def key_of(stage: Stage, sample: Sample) -> str:
-    inputs = {slot: sample.slots[slot].digest for slot in stage.needs}
+    """The key of the artefact that a stage gives for a sample. Raises PictureError if it cannot be read."""
+    inputs = {slot: _digest(slot, sample.slots[slot]) for slot in stage.needs}
     return artefact_key(stage.name, stage.version, stage.params(), stage.weights_digest(), inputs)
+
+
+def _digest(slot: str, ref: Ref) -> str:
+    try:
+        return ref.digest
+    except OSError as error:
+        if slot != "image":
+            raise BrokenArtefact(ref.path) from error  # another process has pruned it in the meantime
+        raise PictureError(
+            f"{ref.path} cannot be opened ({error.strerror or error}).",
+            hint="Check that it exists and may be read.",
+        ) from error
 
 
 def attempt(
@@ -72,7 +100,9 @@ def attempt(
     """Run the batch; if it fails, run its samples one by one, so that only the guilty one is marked."""
     started = time.perf_counter()
     try:
-        values = stage(**{slot: [load(slot, s.slots[slot], max_pixels) for s in samples] for slot in stage.needs})
+        values = stage(
+            **{slot: [load(slot, s.slots[slot], max_pixels) for s in samples] for slot in stage.needs}
+        )
     except FATAL:
         raise
     except BrokenArtefact:
@@ -84,7 +114,9 @@ def attempt(
         return [row for sample, key in pairs for row in attempt([sample], [key], stage, store, max_pixels)]
     seconds = (time.perf_counter() - started) / len(samples)
     return [
-        sample.with_slot(stage.gives, store.put(stage.name, key, stage.gives, value), Step(stage.name, False, seconds))
+        sample.with_slot(
+            stage.gives, store.put(stage.name, key, stage.gives, value), Step(stage.name, False, seconds)
+        )
         for sample, key, value in zip(samples, keys, values, strict=True)
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ def recipe_folder() -> Path:
 
 
 def recipe_names() -> list[str]:
+    """The names of the shipped recipes, in alphabetical order."""
     return sorted(path.stem for path in recipe_folder().glob("*.yaml"))
 
 
@@ -49,11 +50,10 @@ def load_recipe(name: str, overrides: Iterable[str] = (), *, device: str = "cpu"
     stage needs what no earlier one gives.
     """
     path = _find(name)
-    settings = _read(path)
-    about = str((yaml.safe_load(path.read_text()) or {}).get("about", ""))
+    about, settings = _read(path)
     for override in overrides:
         _apply(settings, override)
-    stages = tuple(_build(stage, values, device) for stage, values in settings)
+    stages = tuple(build_stage(stage, values, device) for stage, values in settings)
     check_chain(stages)
     return Recipe(path.stem, about, stages)
 
@@ -69,11 +69,13 @@ def _find(name: str) -> Path:
     raise RecipeError(f"No recipe called {name!r}.", hint=_suggest(name, recipe_names()))
 
 
-def _read(path: Path) -> Settings:
+def _read(path: Path) -> tuple[str, Settings]:
     try:
-        body = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
+        body = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path} is not valid YAML: {error}.") from error
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be read ({error.strerror or error}).") from error
     if not isinstance(body, dict) or not isinstance(body.get("stages"), list):
         raise RecipeError(f"{path} has no list of stages.", hint="See `autoremove recipes show people`.")
     settings: Settings = []
@@ -81,8 +83,12 @@ def _read(path: Path) -> Settings:
         pairs = {row: {}} if isinstance(row, str) else row
         if not isinstance(pairs, dict) or len(pairs) != 1:
             raise RecipeError(f"{path}: {row!r} is not one stage with its fields.")
-        settings += [(str(stage), dict(values or {})) for stage, values in pairs.items()]
-    return settings
+        for stage, values in pairs.items():
+            if not isinstance(values or {}, dict):
+                hint = f"Write `- {stage}: {{field: value}}`."
+                raise RecipeError(f"{path}: the fields of {stage} are {values!r}.", hint=hint)
+            settings.append((str(stage), {str(key): value for key, value in (values or {}).items()}))
+    return str(body.get("about") or ""), settings
 
 
 def _apply(settings: Settings, override: str) -> None:
@@ -90,7 +96,9 @@ def _apply(settings: Settings, override: str) -> None:
     target, equals, text = override.partition("=")
     stage, dot, field = target.partition(".")
     if not equals or not dot:
-        raise RecipeError(f"--set {override}: not of the form stage.field=value.", hint="E.g. --set refine.grow=0.05")
+        raise RecipeError(
+            f"--set {override}: not of the form stage.field=value.", hint="E.g. --set refine.grow=0.05"
+        )
     rows = [values for name, values in settings if name == stage]
     if not rows:
         hint = _suggest(stage, [name for name, _ in settings])
@@ -103,7 +111,8 @@ def _apply(settings: Settings, override: str) -> None:
         values[field] = value
 
 
-def _build(name: str, values: dict[str, Any], device: str) -> Stage:
+def build_stage(name: str, values: Mapping[str, Any], device: str) -> Stage:
+    """A stage by name with some of its fields. Raises RecipeError for what it does not know or take."""
     if name not in STAGES:
         raise RecipeError(f"No stage called {name!r}.", hint=_suggest(name, list(STAGES)))
     kind = stage_class(name)
@@ -133,7 +142,8 @@ def _checked(where: str, value: Any, default: Any) -> Any:
     if isinstance(default, bool) or isinstance(value, bool):
         right = isinstance(value, bool) and isinstance(default, bool)
     elif isinstance(default, float):
-        right, value = isinstance(value, (int, float)), float(value) if isinstance(value, (int, float)) else value
+        right = isinstance(value, (int, float))
+        value = float(value) if right else value
     else:
         right = isinstance(value, type(default))
     if not right:

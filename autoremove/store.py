@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -97,13 +97,13 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` beside ``path`` and rename; raises OutputError with the way out."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+        beside = path.with_name(f".part-{secrets.token_hex(8)}")
         try:
-            with os.fdopen(handle, "wb") as stream:
+            with beside.open("xb") as stream:  # not tempfile, whose files only their owner may read
                 stream.write(data)
             os.replace(beside, path)
         except BaseException:
-            Path(beside).unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise OutputError(

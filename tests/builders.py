@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import re
 import struct
 import zlib
 from typing import Any
@@ -85,7 +87,7 @@ def exif_block(
     thumbnail: bytes = b"",
     maker_note: bytes = b"",
     order: str = "<",
-    uncompressed: tuple[int, int, bytes] | None = None,
+    uncompressed: bytes = b"",
 ) -> bytes:
     """An EXIF block without its prefix: camera name, orientation, exposure, maker note, thumbnail."""
     make = b"Testcamera1\x00"
@@ -98,17 +100,18 @@ def exif_block(
         second = [(0x0103, 3, struct.pack(order + "H", 6)), (0x0201, 4, b"JPEG")]
         second.append((0x0202, 4, struct.pack(order + "I", len(thumbnail))))
     elif uncompressed:
-        height, width, pixels = uncompressed
         second = [(0x0103, 3, struct.pack(order + "H", 1)), (0x0111, 4, b"JPEG")]
-        second.append((0x0117, 4, struct.pack(order + "I", len(pixels))))
-        thumbnail = pixels
+        second.append((0x0117, 4, struct.pack(order + "I", len(uncompressed))))
+        thumbnail = uncompressed
     return _tiff_tables(first, below, second, thumbnail, order)
 
 
 Tag = tuple[int, int, bytes]
 
 
-def _tiff_tables(first: list[Tag], below: list[Tag], second: list[Tag], thumbnail: bytes, order: str) -> bytes:
+def _tiff_tables(
+    first: list[Tag], below: list[Tag], second: list[Tag], thumbnail: bytes, order: str
+) -> bytes:
     """IFD0, the EXIF directory, IFD1 and the thumbnail, one after the other."""
 
     def size(tags: list[Tag]) -> int:
@@ -126,7 +129,9 @@ def _tiff_tables(first: list[Tag], below: list[Tag], second: list[Tag], thumbnai
         for tag, kind, raw in tags:
             raw = numbers.get(raw, raw)
             count = len(raw) // {2: 1, 3: 2, 4: 4, 5: 8, 7: 1}[kind]
-            value = raw.ljust(4, b"\x00") if len(raw) <= 4 else struct.pack(order + "I", long_at + len(values))
+            value = (
+                raw.ljust(4, b"\x00") if len(raw) <= 4 else struct.pack(order + "I", long_at + len(values))
+            )
             table += struct.pack(order + "HHI", tag, kind, count) + value
             values += raw + bytes(len(raw) % 2) if len(raw) > 4 else b""
         out += table + struct.pack(order + "I", following) + values
@@ -174,7 +179,8 @@ def xmp_packet(inner: str = "", attributes: str = "") -> bytes:
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
         '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" '
         'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:xmp="http://ns.adobe.com/xap/1.0/" '
-        'xmlns:xmpGImg="http://ns.adobe.com/xap/1.0/g/img/" xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" '
+        'xmlns:xmpGImg="http://ns.adobe.com/xap/1.0/g/img/" '
+        'xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" '
         'xmlns:GImage="http://ns.google.com/photos/1.0/image/" '
         f'xmlns:xmpNote="http://ns.adobe.com/xmp/note/" dc:title="Summer" {attributes}>{inner}'
         '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
@@ -205,7 +211,9 @@ def png_16(values: np.ndarray) -> bytes:
         head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 4, 0, 0, 0))
         body = png_chunk(b"IDAT", zlib.compress(raw))
         return b"\x89PNG\r\n\x1a\n" + head + body + png_chunk(b"IEND", b"")
-    order = {2: slice(None), 3: [2, 1, 0], 4: [2, 1, 0, 3]}[values.ndim if values.ndim == 2 else values.shape[2]]
+    order = {2: slice(None), 3: [2, 1, 0], 4: [2, 1, 0, 3]}[
+        values.ndim if values.ndim == 2 else values.shape[2]
+    ]
     stored = values if values.ndim == 2 else np.ascontiguousarray(values[..., order])
     return bytes(cv2.imencode(".png", stored)[1].tobytes())
 
@@ -242,3 +250,39 @@ def heic(rgb: np.ndarray | None = None, mode: str = "RGB", **options: Any) -> by
     picture = pillow_heif.from_bytes(mode, pixels.shape[1::-1], np.ascontiguousarray(pixels).tobytes())
     picture.save(stream, **{"quality": 95, "chroma": 444, **options})
     return stream.getvalue()
+
+
+def xmp_thumbnails(jpeg_file: bytes) -> str:
+    """What photo programs put into XMP as a preview."""
+    text = base64.b64encode(jpeg_file).decode()
+    return (
+        "<xmp:Thumbnails><rdf:Alt><rdf:li rdf:parseType='Resource'><xmpGImg:format>JPEG</xmpGImg:format>"
+        f"<xmpGImg:image>{text}</xmpGImg:image></rdf:li></rdf:Alt></xmp:Thumbnails>"
+    )
+
+
+def hidden_pictures(data: bytes) -> list[np.ndarray]:
+    """Every JPEG that can be decoded from any position of ``data``, plain or in base64."""
+    parts = [data]
+    for found in re.finditer(rb"/9j/[A-Za-z0-9+/=]+", data):
+        text = found.group()
+        parts.append(base64.b64decode(text[: len(text) // 4 * 4]))
+    pictures = []
+    for part in parts:
+        for start in re.finditer(rb"\xff\xd8\xff", part):
+            try:
+                picture = PilImage.open(io.BytesIO(part[start.start() :]))
+                picture.load()
+            except (OSError, SyntaxError):
+                continue
+            pictures.append(np.asarray(picture.convert("RGB")).astype(int))
+    return pictures
+
+
+def red_pixels(rgb: np.ndarray) -> int:
+    return int(((rgb[..., 0] > 150) & (rgb[..., 1] < 90) & (rgb[..., 2] < 90)).sum())
+
+
+def shows_the_person(data: bytes) -> bool:
+    plain = bytes(RED) * 8 in data or bytes(RED[::-1]) * 8 in data
+    return plain or any(red_pixels(rgb) > 4 for rgb in hidden_pictures(data))

@@ -1,4 +1,4 @@
-"""The command line: a table of commands, each in a file of its own that is imported only when it is called."""
+"""The command line: a table of commands, each in a file of its own, imported only when called."""
 
 from __future__ import annotations
 

@@ -97,7 +97,11 @@ def debug_option() -> click.Option:
             ctx.meta[DEBUG] = True
 
     return click.Option(
-        ["--debug"], is_flag=True, expose_value=False, callback=remember, help="Show the traceback of an error."
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        callback=remember,
+        help="Show the traceback of an error.",
     )
 
 
@@ -115,5 +119,3 @@ def _nearest(word: str, known: Sequence[str]) -> str:
 
     close = get_close_matches(word, known, 1)
     return f" Did you mean {close[0]!r}?" if close else ""
-
-

@@ -1,1 +1,1 @@
-"""Measuring what the program does: four evaluations, each a function from a data folder to a JSON-ready dict."""
+"""Measuring the program: four evaluations, each a function from a data folder to a JSON-ready dict."""

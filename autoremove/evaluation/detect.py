@@ -22,7 +22,11 @@ Find = Callable[[Image], Detections]
 UNCLEAR = 0.5
 """A find with more than this share of its own area in an unclear region counts neither way."""
 
-HEIGHTS = {"recall_under_32": (0.0, 32.0), "recall_32_64": (32.0, 64.0001), "recall_over_64": (64.0001, np.inf)}
+HEIGHTS = {
+    "recall_under_32": (0.0, 32.0),
+    "recall_32_64": (32.0, 64.0001),
+    "recall_over_64": (64.0001, np.inf),
+}
 """Heights of true boxes in pixels of the picture: under 32, 32 to 64, over 64."""
 
 
@@ -58,13 +62,15 @@ def evaluate_detect(
     *,
     classes: Sequence[str],
     confidence: float,
+    removed: Sequence[str] | None = None,
     limit: int | None = None,
     sheet: Path | None = None,
 ) -> dict[str, Any]:
     """Measure a detector on a data set in the `instances` form or the YOLO form.
 
     ``classes``: what to judge. ``confidence``: the score from which a find counts in recall, precision and
-    false finds; average precision uses them all. A find is right at an overlap (IoU) of 0.5.
+    false finds; average precision uses them all. A find is right at an overlap (IoU) of 0.5. ``removed``:
+    the classes whose false finds make up ``false_per_picture`` (default: all).
     ``limit``: at most so many pictures, evenly spaced. ``sheet``: a PNG of the twenty worst pictures.
 
     Finds that count neither way: those mostly in unclear regions, and strays in pictures whose source does
@@ -72,7 +78,7 @@ def evaluate_detect(
     """
     tallies = {name: Tally() for name in classes}
     precision, worst = AveragePrecision(classes), Worst()
-    total = count_pictures(folder)
+    total, chosen = count_pictures(folder), classes if removed is None else removed
     pictures = judged = 0
     for picture in tqdm(read_boxed(folder, limit), "detect", total=min(total, limit or total), disable=None):
         found = kept(picture, find(picture.image), classes)
@@ -81,11 +87,11 @@ def evaluate_detect(
         if sheet and any(len(group) for case in mistakes for group in (case.missed, case.false)):
             worst.add(*_case(picture, mistakes))
         pictures += 1
-        judged += any(name in picture.judged for name in classes)
+        judged += any(name in picture.judged for name in chosen)
     if sheet:
         write_sheet(sheet, worst.rows(5))
     figures = precision.figures()
-    false = sum(tally.false for tally in tallies.values())
+    false = sum(tallies[name].false for name in chosen)
     return {
         "classes": {name: {**figures[name], **tallies[name].figures()} for name in classes},
         "false_per_picture": ratio(false, judged),
@@ -134,7 +140,7 @@ def _count(tally: Tally, picture: Boxed, found: Detections, name: str, confidenc
     hit = np.isin(np.arange(len(truth)), taken)
     tally.heights += (truth[:, 3] - truth[:, 1]).tolist()
     tally.hits += hit.tolist()
-    tally.false += int((taken < 0).sum())
+    tally.false += int((taken < 0).sum()) if name in picture.judged else 0
     tally.judged += name in picture.judged
     return Mistakes(truth[hit], truth[~hit], boxes[taken >= 0], boxes[taken < 0])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,20 +85,23 @@ def evaluate_mask(
     methods: Mapping[str, Refining],
     find: Find | None = None,
     *,
+    classes: Sequence[str] = (),
     limit: int | None = None,
     sheet: Path | None = None,
 ) -> dict[str, Any]:
     """Measure methods that turn boxes into masks on a data set in the `instances` form.
 
     ``methods``: Refine stages by name; the first one's figures stand at the top, all under ``methods``.
-    ``find``: a detector at its shipped confidence, for ``iou_found``: the mean over the objects whose box it
-    found (IoU 0.5), beside ``found``, the share of objects of its classes that it did find.
+    ``find``: a detector at its shipped confidence, and the ``classes`` it looks for. ``iou_found``: the mean
+    over objects whose box it found (IoU 0.5); ``found``: the share of those classes' objects that it found.
     ``uncovered``: object pixels outside the object's own grown mask, over all object pixels; ``area_ratio``:
     grown pixels over object pixels; both over all objects with their true boxes, ``person`` beside.
     ``sheet``: a PNG of the twenty worst masks of the first method.
     """
     if not is_instances(folder):
-        raise InputError(f"{folder} has no instances.jsonl.", hint="Masks need a data set in the `instances` form.")
+        raise InputError(
+            f"{folder} has no instances.jsonl.", hint="Masks need a data set in the `instances` form."
+        )
     given = {name: Groups() for name in methods}
     found = {name: Groups() for name in methods}
     seen: dict[str, list[bool]] = {"person": [], "all": []}
@@ -109,8 +112,9 @@ def evaluate_mask(
         pictures += 1
         objects = list(true_objects(picture))
         _with_true_boxes(picture, objects, methods, given, worst if sheet else None)
-        if find is not None and objects:
-            _with_found_boxes(picture, objects, methods, found, find(picture.image), seen)
+        wanted = [item for item in objects if item.label in classes]
+        if find is not None and wanted:
+            _with_found_boxes(picture, wanted, methods, found, find(picture.image), seen)
     if sheet:
         write_sheet(sheet, worst.rows(2))
     results = {name: _figures(given[name], found[name], seen) for name in methods}

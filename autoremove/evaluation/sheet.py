@@ -17,16 +17,16 @@ TRUE, RIGHT, WRONG, MISSED = (70, 130, 255), (60, 200, 90), (235, 60, 50), (255,
 
 
 def cell(image: Image, caption: str = "", side: int = 256) -> Image:
-    """The picture fitted into a white square of ``side`` pixels, its caption in a strip below."""
+    """The picture with its longer side at ``side`` pixels, centred on a strip so wide; its caption below."""
     height, width = image.shape[:2]
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
-    canvas = np.full((side + 18, side, 3), 255, np.uint8)
-    top, left = (side - small.shape[0]) // 2, (side - small.shape[1]) // 2
-    canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
-    at = (2, side + 13)
+    canvas = np.full((size[1] + 18, side, 3), 255, np.uint8)
+    left = (side - size[0]) // 2
+    canvas[: size[1], left : left + size[0]] = small
+    at = (2, size[1] + 13)
     cv2.putText(canvas, caption[: side // 6], at, cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 0), 1, cv2.LINE_AA)
     return canvas
 
@@ -38,7 +38,7 @@ def boxed(image: Image, groups: Sequence[tuple[Boxes, tuple[int, int, int]]]) ->
     for boxes, colour in groups:
         for x1, y1, x2, y2 in np.rint(boxes).astype(int).tolist():
             cv2.rectangle(canvas, (x1, y1), (x2 - 1, y2 - 1), colour, width)
-    return canvas
+    return np.asarray(canvas, np.uint8)
 
 
 def tinted(image: Image, mask: Mask, colour: tuple[int, int, int]) -> Image:
@@ -50,22 +50,23 @@ def tinted(image: Image, mask: Mask, colour: tuple[int, int, int]) -> Image:
 
 def blanked(image: Image, hole: Mask) -> Image:
     """A copy with the hole in white."""
-    return np.where(hole[..., None], np.uint8(255), image)
+    return np.asarray(np.where(hole[..., None], 255, image), np.uint8)
 
 
 def write_sheet(path: Path, rows: Sequence[Sequence[Image]], gap: int = 4) -> None:
-    """Lay equally large cells out in rows on white and write a PNG; nothing is written without rows."""
+    """Lay cells of one width out in rows on white and write a PNG; nothing is written without rows."""
     from autoremove.images.atomic import appearing
 
     if not rows:
         return
-    height, width = rows[0][0].shape[:2]
-    columns = max(len(row) for row in rows)
-    sheet = np.full((len(rows) * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
+    width, columns = rows[0][0].shape[1], max(len(row) for row in rows)
+    heights = [max(len(picture) for picture in row) for row in rows]
+    sheet = np.full((sum(heights) + gap * (len(rows) + 1), columns * (width + gap) + gap, 3), 255, np.uint8)
     for r, row in enumerate(rows):
+        y = gap + sum(heights[:r]) + r * gap
         for c, picture in enumerate(row):
-            y, x = gap + r * (height + gap), gap + c * (width + gap)
-            sheet[y : y + height, x : x + width] = picture
+            x = gap + c * (width + gap)
+            sheet[y : y + len(picture), x : x + width] = picture
     with appearing(path) as stream:
         stream.write(cv2.imencode(".png", np.ascontiguousarray(sheet[..., ::-1]))[1].tobytes())
 

@@ -10,4 +10,5 @@ from autoremove.executors import Map
 
 @contextmanager
 def open_map() -> Iterator[Map]:
+    """Yield the built-in map, which is lazy: each result is there before the next picture is begun."""
     yield map

@@ -50,7 +50,8 @@ def _map(
     try:
         while waiting:
             finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in finished:
+            # A failure ends the run: what finished beside it is handed over first.
+            for future in sorted(finished, key=lambda one: one.exception() is not None):
                 yield future.result()
             waiting |= {pool.submit(work, item) for item in islice(remaining, len(finished))}
     except BrokenProcessPool as error:

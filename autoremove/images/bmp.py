@@ -61,9 +61,6 @@ def _in_place(data: bytes, samples: Samples) -> bytes:
     rows = out[start : start + stride * height].reshape(height, stride)
     if signed_height > 0:
         rows = rows[::-1]  # Stored from the bottom up.
-    pixels = rows[:, : width * bits // 8].reshape(height, width, bits // 8)
-    # A reshape of rows with padding is a copy, so it is put back.
-    pixels = pixels.copy()
-    pixels[..., :3] = samples.values[..., 2::-1]
-    rows[:, : width * bits // 8] = pixels.reshape(height, -1)
-    return out.tobytes()
+    for channel in range(3):
+        rows[:, channel : width * bits // 8 : bits // 8] = samples.values[..., 2 - channel]
+    return bytes(out.tobytes())

@@ -13,7 +13,9 @@ from autoremove.types import Image
 
 PREFIX = b"Exif\x00\x00"
 ORIENTATION = 0x0112
-_EXIF_DIRECTORY = 0x8769
+_DIRECTORIES_BELOW = frozenset((0x8769, 0x8825, 0xA005))
+"""EXIF, GPS and interoperability."""
+
 _SUB_DIRECTORIES = 0x014A
 _JPEG_AT, _JPEG_LENGTH = 0x0201, 0x0202
 _STRIPS_AT, _STRIP_LENGTHS = 0x0111, 0x0117
@@ -65,6 +67,8 @@ def renewed(block: bytes, make: MakeThumbnail, most: int = 65_527) -> bytes:
         _blank_directories(data, first)
         room = [_blank_preview(data, directory) for directory in others]
         blank_jpegs(data)
+        end = max(_end(data, directory) for directory in (first, *others))
+        data[end:] = bytes(len(data) - end)  # Nothing points there but maker notes, to their previews.
         if others:
             _place_thumbnail(data, first, others[0], room[0], make, most - len(prefix))
     except (ifd.BrokenDirectoryError, ValueError):
@@ -88,6 +92,16 @@ def _blank_directories(data: bytearray, first: ifd.Directory) -> None:
         entry = first.entries.get(tag)
         if entry is not None:
             _blank(data, entry.value_at, len(entry.raw))
+
+
+def _end(data: bytearray, directory: ifd.Directory) -> int:
+    """Where the last byte lies that a directory, or one below it, points to by its tags."""
+    ends = [directory.next_at + 4, *(e.value_at + len(e.raw) for e in directory.entries.values())]
+    for tag in _DIRECTORIES_BELOW & directory.entries.keys():
+        at = directory.integer(tag, 0)
+        if at > directory.entries[tag].at:  # Downwards only, so that a circle ends.
+            ends.append(_end(data, ifd.directory(data, at, directory.layout)))
+    return min(max(ends), len(data))
 
 
 def _blank_preview(data: bytearray, directory: ifd.Directory) -> tuple[int, int, int]:

@@ -75,7 +75,7 @@ def encode(data: bytes, samples: Samples, make_thumbnail: exif.MakeThumbnail) ->
             written.append((name, body))
         else:
             written += _metadata(name, body, make_thumbnail)
-    written = _with_rest_of_palette(written, new)
+    written = _completed(written, new)
     return _SIGNATURE + b"".join(_packed(name, body) for name, body in [*written, (b"IEND", b"")])
 
 
@@ -117,12 +117,15 @@ def _colour_table(name: bytes, body: bytes, new: dict[bytes, bytes], data: bytes
     return [] if fresh is None else [(name, fresh)]
 
 
-def _with_rest_of_palette(written: list[Chunk], new: dict[bytes, bytes]) -> list[Chunk]:
-    """A transparency table that the source did not have goes right before the pixels."""
-    if b"tRNS" in new and new[b"IHDR"][9] == _PALETTE:
-        at = [name for name, _ in written].index(b"IDAT")
-        written.insert(at, (b"tRNS", new[b"tRNS"]))
-    return written
+def _completed(written: list[Chunk], new: dict[bytes, bytes]) -> list[Chunk]:
+    """Chunks without a counterpart in the source: a new table of alphas, or what a cut-off file lacks."""
+    names = [name for name, _ in written]
+    if b"IDAT" in new:
+        written.append((b"IDAT", new[b"IDAT"]))
+        names.append(b"IDAT")
+    tables = [(name, new[name]) for name in (b"PLTE", b"tRNS") if name in new and new[b"IHDR"][9] == _PALETTE]
+    at = names.index(b"IDAT")
+    return written[:at] + tables + written[at:]
 
 
 def _metadata(name: bytes, body: bytes, make_thumbnail: exif.MakeThumbnail) -> list[Chunk]:

@@ -12,7 +12,7 @@ from autoremove.errors import PictureError
 from autoremove.images import ifd, palette, tiff_blocks, tiff_files
 from autoremove.images.exif import ORIENTATION, MakeThumbnail
 from autoremove.images.opening import Header, opened, pillow_picture, samples_of
-from autoremove.images.samples import Samples
+from autoremove.images.samples import Samples, Values
 
 _EXTRA_SAMPLES, _ICC, _SUBFILE, _OLD_SUBFILE, _INK_SET = 338, 34675, 254, 255, 332
 _DNG_VERSION, _SENSOR_PIXELS = 50706, (32803, 34892)
@@ -69,9 +69,9 @@ def _is_negative(page: ifd.Directory) -> bool:
     return page.integer(tiff_blocks.PHOTOMETRIC, _BLACK_IS_ZERO) == _WHITE_IS_ZERO
 
 
-def _negative(values: np.ndarray) -> np.ndarray:
+def _negative(values: Values) -> Values:
     """Grey with white as zero, or back; an alpha channel is not touched."""
-    turned = values.copy()
+    turned: Values = values.copy()
     turned[..., 0] = np.iinfo(values.dtype).max - values[..., 0]
     return turned
 
@@ -86,7 +86,7 @@ def _plain_blocks(page: ifd.Directory) -> tiff_blocks.Blocks | None:
     return None if photometric == _WHITE_IS_ZERO and blocks.dtype.kind == "f" else blocks
 
 
-def _as_samples(values: np.ndarray, page: ifd.Directory) -> Samples:
+def _as_samples(values: Values, page: ifd.Directory) -> Samples:
     photometric = page.integer(tiff_blocks.PHOTOMETRIC, _BLACK_IS_ZERO)
     model = {_RGB: "RGB", _SEPARATED: "CMYK"}.get(photometric, "L")
     extra = page.integers(_EXTRA_SAMPLES)

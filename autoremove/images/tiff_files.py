@@ -13,9 +13,8 @@ from autoremove.images import exif, ifd, photoshop, tiff_blocks, xmp
 _XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
 _EXIF, _GPS, _INTEROP, _MAKER_NOTE = 34665, 34853, 40965, 37500
 PIXEL_TAGS = frozenset(
-    (256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325, 332)
-    + (338, 339, 347, 512, 529, 530, 531, 532)
-)
+    (*range(256, 260), 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325)
+).union((332, 338, 339, 347, 512, 529, 530, 531, 532))
 """Tags that say how the pixels are coded; all others are about the picture."""
 
 _DROPPED = frozenset((288, 289, 330, 513, 514, 519, 520, 521, 37724, 50255))
@@ -126,7 +125,11 @@ def _metadata(directory: ifd.Directory, layout: ifd.Layout) -> dict[int, Value]:
 
 def _may_be_a_picture(tag: int, raw: bytes) -> bool:
     """Whether a value is, or for its length could be, a picture of its own."""
-    return b"\xff\xd8\xff" in raw or (len(raw) > _LARGE and tag not in _KEPT_WHEN_LARGE | PIXEL_TAGS)
+    return (
+        b"\xff\xd8\xff" in raw
+        or b"/9j/" in raw
+        or (len(raw) > _LARGE and tag not in _KEPT_WHEN_LARGE | PIXEL_TAGS)
+    )
 
 
 def _sub_directory(data: bytes, page: ifd.Directory, tag: int, out: _Output) -> int | None:

@@ -7,6 +7,7 @@ object always fills the same part of the input; a fourth channel marks the box i
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -57,7 +58,7 @@ class MaskNet(nn.Module):
         self.stem = nn.Sequential(
             nn.Conv2d(4, widths[0], 3, 1, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.SiLU()
         )
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.down = nn.ModuleList(_Block(a, b, 2) for a, b in pairs)
         self.middle = _Block(widths[-1], widths[-1])
         self.up = nn.ModuleList(_Block(b + a, a) for a, b in reversed(pairs[1:]))
@@ -127,23 +128,36 @@ def box_map(xyxy: NDArray[np.float32], window: Window, side: int) -> NDArray[np.
 
 @torch.inference_mode()
 def predict(
-    net: MaskNet, image: NDArray[np.uint8], xyxy: NDArray[np.float32], *, threshold: float = 0.5, batch: int = 32
+    net: MaskNet,
+    image: NDArray[np.uint8],
+    xyxy: NDArray[np.float32],
+    *,
+    threshold: float = 0.5,
+    batch: int = 32,
 ) -> list[tuple[tuple[int, int, int, int], NDArray[np.bool_]]]:
     """Masks of the objects in the boxes (N, 4) of one RGB picture, at its own resolution.
 
     Each is a window (x1, y1, x2, y2) in whole pixels and the mask inside it: full-size planes for every
-    object would take 12 MB each in a phone photo.
+    object would take 12 MB each in a phone photo. A box without extent, or outside, has an empty mask.
     """
     device = next(net.parameters()).device
-    masks = []
+    size_hw = (image.shape[0], image.shape[1])
     windows = [crop_window(box) for box in xyxy]
-    for start in range(0, len(xyxy), batch):
-        rows = range(start, min(start + batch, len(xyxy)))
+    masks = [((0, 0, 0, 0), np.zeros((0, 0), bool)) for _ in windows]
+    seen = [i for i, window in enumerate(windows) if _shows_something(window, size_hw)]
+    for start in range(0, len(seen), batch):
+        rows = seen[start : start + batch]
         planes = [_input(image, xyxy[i], windows[i], net.side) for i in rows]
         chance = net(torch.from_numpy(np.stack(planes)).to(device)).sigmoid().float().cpu().numpy()[:, 0]
-        size_hw = (image.shape[0], image.shape[1])
-        masks += [enlarged(p, windows[i], size_hw, threshold) for i, p in zip(rows, chance, strict=True)]
+        for i, plane in zip(rows, chance, strict=True):
+            masks[i] = enlarged(plane, windows[i], size_hw, threshold)
     return masks
+
+
+def _shows_something(window: Window, size_hw: tuple[int, int]) -> bool:
+    """Whether a window has an extent and reaches into the picture; a box of no width has no mask."""
+    x1, y1, x2, y2 = window
+    return max(x1, 0) < min(x2, size_hw[1]) and max(y1, 0) < min(y2, size_hw[0])
 
 
 def _input(
@@ -194,7 +208,7 @@ def load_masknet(path: Path, device: str = "cpu") -> MaskNet:
 
     with safe_open(str(path), "pt") as stream:
         metadata = stream.metadata() or {}
-        state = {name: stream.get_tensor(name).float() for name in stream.keys()}
+        state = {name: stream.get_tensor(name).float() for name in stream.keys()}  # noqa: SIM118 (no iterator)
     if metadata.get("architecture") != "masknet":
         raise WeightsError(f"{path} holds no MaskNet weights.", hint="Run `autoremove weights list`.")
     net = MaskNet(tuple(json.loads(metadata["widths"])), int(metadata["side"]))

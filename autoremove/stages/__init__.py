@@ -17,5 +17,6 @@ STAGES = {
 
 def stage_class(name: str) -> type[Stage]:
     """The class of a stage; its file is imported only now. Raises KeyError for an unknown name."""
-    kind: type[Stage] = getattr(import_module(f"autoremove.stages.{name}"), STAGES[name])
+    attribute = STAGES[name]
+    kind: type[Stage] = getattr(import_module(f"autoremove.stages.{name}"), attribute)
     return kind

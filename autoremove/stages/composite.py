@@ -80,7 +80,9 @@ def feathered(holes: Mask, tight: Mask, share: float) -> NDArray[np.uint8]:
     """Alpha 0..255: 0 outside the holes, 255 on the object, a ramp over the outer ``share`` of the ring."""
     if share <= 0 or not tight.any():
         return holes.astype(np.uint8) * 255
-    outside = cv2.distanceTransform(np.pad(holes, 1, mode="edge").astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    outside = cv2.distanceTransform(np.pad(holes, 1, mode="edge").astype(np.uint8), cv2.DIST_L2, 5)[
+        1:-1, 1:-1
+    ]
     inside = cv2.distanceTransform((~tight).astype(np.uint8), cv2.DIST_L2, 5)
     ramp = outside / np.maximum(share * (outside + inside), 1e-6)
     return np.rint(np.where(holes, ramp.clip(0, 1), 0) * 255).astype(np.uint8)

@@ -19,14 +19,18 @@ from autoremove.types import Image, Mask, ObjectMask, Patch
 class Inpaint(StageFields):
     """Fill the holes on crops round them.
 
-    ``model``: ``deepfillv2`` (Yu et al. 2019), ``telea`` (2004) or ``ns`` (Navier-Stokes, Bertalmio et al.
-    2001). ``side``: longer side of a crop as the network sees it, in pixels. ``context``: surroundings on each
-    side of a hole, as a share of its longer side. ``max_share``: a mask that covers more of the picture is not
-    filled but put up for review. ``radius``: of telea and ns, in pixels. ``crops``: at most so many at once.
+    ``model``: ``deepfillv2`` (Yu et al. 2019), ``patchmatch`` (Wexler et al. 2007 with Barnes et al. 2009),
+    ``telea`` (2004) or ``ns`` (Navier-Stokes, Bertalmio et al. 2001). ``detail``: what makes a network's fill
+    sharp at full size: ``patches`` (its forms, rebuilt from patches of the picture itself) or ``none``.
+    ``side``: longer side of a crop as the network sees it, in pixels. ``context``: surroundings on each side
+    of a hole, as a share of its longer side. ``max_share``: a mask that covers more of the picture is not
+    filled but put up for review. ``radius``: of telea and ns, in pixels. ``crops``: at most so many at
+    once.
     """
 
     model: str = "deepfillv2"
     weights: str = "embedded"
+    detail: str = "patches"
     side: int = 256
     context: float = 0.5
     max_share: float = 0.7
@@ -41,6 +45,8 @@ class Inpaint(StageFields):
     def __post_init__(self) -> None:
         if self.model not in MODELS:
             raise RecipeError(f"inpaint.model: {self.model!r} is none of {', '.join(MODELS)}.")
+        if self.detail not in DETAILS:
+            raise RecipeError(f"inpaint.detail: {self.detail!r} is none of {', '.join(DETAILS)}.")
 
     def weights_digest(self) -> str | None:
         from autoremove.models import weights
@@ -57,7 +63,7 @@ class Inpaint(StageFields):
         if share > self.max_share:
             raise ReviewNeeded(
                 f"What is to be removed covers {share:.0%} of the picture.",
-                hint=f"Look at it, and raise inpaint.max_share (now {self.max_share:g}) to fill it all the same.",
+                hint=f"Look at it, and raise inpaint.max_share ({self.max_share:g}) to fill it all the same.",
             )
         # Every hole is blanked before any crop is taken: the rest of one person must not be the
         # context from which another is filled.
@@ -76,13 +82,40 @@ def by_deepfillv2(stage: Inpaint, blank: Image, mask: Mask, crops: list[Crop]) -
     from autoremove.models import cache
 
     net = cache.load("inpainter", stage.weights, stage.device)
-    inputs = [shrink(part(blank, c.window), _part(mask, c), net_size(c.window, stage.side)) for c in crops]
+    inputs = [_shrunk(stage, blank, mask, crop) for crop in crops]
     filled: dict[int, Image] = {}
     for shape in {image.shape for image, _ in inputs}:
         rows = [i for i, (image, _) in enumerate(inputs) if image.shape == shape]
         outputs = predict(net, [inputs[i] for i in rows], stage.device)
         filled.update(zip(rows, outputs, strict=True))
+    if stage.detail == "patches":
+        pairs = zip(crops, inputs, strict=True)
+        return [by_patches(blank, mask, crop, pair, filled[i]) for i, (crop, pair) in enumerate(pairs)]
     return [patch_of(crop, enlarged(filled[i], crop)) for i, crop in enumerate(crops)]
+
+
+def by_patchmatch(stage: Inpaint, blank: Image, mask: Mask, crops: list[Crop]) -> list[Patch]:
+    """Patches of the picture alone, without a network."""
+    return [by_patches(blank, mask, crop, _shrunk(stage, blank, mask, crop), None) for crop in crops]
+
+
+def by_patches(blank: Image, mask: Mask, crop: Crop, small: tuple[Image, Mask], guide: Image | None) -> Patch:
+    """One crop made of the picture's own patches, after the forms of the guide if there is one.
+
+    Where the crop holds too little that is known to copy from, the guide (or diffusion) stands.
+    """
+    from autoremove.models import patchmatch
+
+    field = patchmatch.fill(*small, guide=guide)
+    own, holes = part(blank, crop.window), _part(mask, crop)
+    if field is None:
+        return patch_of(crop, enlarged(guide, crop) if guide is not None else _diffused(own, holes, 4))
+    return patch_of(crop, patchmatch.at_full_size(own, holes, field))
+
+
+def _shrunk(stage: Inpaint, blank: Image, mask: Mask, crop: Crop) -> tuple[Image, Mask]:
+    """A crop at the size at which it is filled."""
+    return shrink(part(blank, crop.window), _part(mask, crop), net_size(crop.window, stage.side))
 
 
 def predict(net: Any, inputs: list[tuple[Image, Mask]], device: str) -> list[Image]:
@@ -114,12 +147,13 @@ def enlarged(fill: Image, crop: Crop) -> Image:
 def by_diffusion(stage: Inpaint, blank: Image, mask: Mask, crops: list[Crop]) -> list[Patch]:
     """OpenCV's diffusion methods, at full resolution."""
     flag = {"telea": cv2.INPAINT_TELEA, "ns": cv2.INPAINT_NS}[stage.model]
-    patches = []
-    for crop in crops:
-        holes = _part(mask, crop).astype(np.uint8)
-        pixels = cv2.inpaint(np.ascontiguousarray(part(blank, crop.window)), holes, stage.radius, flag)
-        patches.append(patch_of(crop, np.asarray(pixels, np.uint8)))
-    return patches
+    pairs = ((crop, part(blank, crop.window), _part(mask, crop)) for crop in crops)
+    return [patch_of(crop, _diffused(own, holes, stage.radius, flag)) for crop, own, holes in pairs]
+
+
+def _diffused(own: Image, holes: Mask, radius: int, flag: int = cv2.INPAINT_TELEA) -> Image:
+    pixels = cv2.inpaint(np.ascontiguousarray(own), holes.astype(np.uint8), radius, flag)
+    return np.asarray(pixels, np.uint8)
 
 
 def _part(mask: Mask, crop: Crop) -> Mask:
@@ -139,8 +173,11 @@ def patch_of(crop: Crop, pixels: Image) -> Patch:
     return Patch(box, np.ascontiguousarray(inner), alpha)
 
 
+DETAILS = ("patches", "none")
+
 MODELS: dict[str, Callable[[Inpaint, Image, Mask, list[Crop]], list[Patch]]] = {
     "deepfillv2": by_deepfillv2,
+    "patchmatch": by_patchmatch,
     "telea": by_diffusion,
     "ns": by_diffusion,
 }

@@ -25,9 +25,9 @@ GRABCUT_SIDE = 320
 class Refine(StageFields):
     """Turn boxes into masks and grow them.
 
-    ``method``: ``network`` (the embedded MaskNet), ``box`` (the box itself), ``grabcut`` (Rother et al. 2004),
-    ``sam`` (Segment Anything, Kirillov et al. 2023; set ``weights``), ``detector`` (the masks that a -seg
-    detector found). ``threshold``: probability from which a pixel belongs to the object (``network``).
+    ``method``: ``network`` (the embedded MaskNet), ``box`` (the box itself), ``grabcut`` (Rother et al.
+    2004), ``sam`` (Segment Anything, Kirillov et al. 2023; set ``weights``), ``detector`` (the masks that a
+    -seg detector found). ``threshold``: probability from which a pixel belongs to the object (``network``).
     ``grow``: growth as a share of the object's size (the root of its box's area), kept between ``grow_min``
     and ``grow_max`` pixels.
     """
@@ -80,7 +80,9 @@ def add_grown(target: Mask, cutout: Cutout, radius: int) -> None:
     padded = np.pad(mask, radius).astype(np.uint8)
     if radius:
         # A distance test is an exact disc at any radius; a kernel of 160 x 160 would take seconds.
-        padded = (cv2.distanceTransform(1 - padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius).astype(np.uint8)
+        padded = (cv2.distanceTransform(1 - padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius).astype(
+            np.uint8
+        )
         if not mask.any():
             return
     left, top = max(0, radius - x1), max(0, radius - y1)
@@ -149,9 +151,12 @@ def by_sam(stage: Refine, image: Image, found: Detections) -> list[Cutout]:
 
 def by_detector(stage: Refine, image: Image, found: Detections) -> list[Cutout]:
     """The masks that a -seg detector gave with its boxes."""
+    if not len(found):
+        return []  # several views that agree on nothing leave no masks either
     if found.masks is None:
         raise RecipeError(
-            "refine.method: detector needs a detector that gives masks.", hint="Set detect.weights to yolo11n-seg."
+            "refine.method: detector needs a detector that gives masks.",
+            hint="Set detect.weights to yolo11n-seg.",
         )
     return [_trimmed(mask) for mask in found.masks]
 

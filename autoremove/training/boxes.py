@@ -45,7 +45,9 @@ def read_boxed(folder: Path, labels: tuple[str, ...], max_side: int) -> Iterator
 
 
 def _from_yolo(image: Image, path: Path) -> BoxedPicture:
-    rows = np.array([line.split() for line in path.read_text().splitlines() if line.strip()], np.float32).reshape(-1, 5)
+    rows = np.array(
+        [line.split() for line in path.read_text().splitlines() if line.strip()], np.float32
+    ).reshape(-1, 5)
     height, width = image.shape[:2]
     centre, half = rows[:, 1:3], rows[:, 3:5] / 2
     xyxy = np.concatenate([centre - half, centre + half], 1) * np.array([width, height] * 2, np.float32)
@@ -77,7 +79,11 @@ def shrunk(picture: BoxedPicture, max_side: int) -> BoxedPicture:
 
 
 def placed(
-    picture: BoxedPicture, canvas: Image, region: tuple[int, int, int, int], rng: np.random.Generator, zoom: float
+    picture: BoxedPicture,
+    canvas: Image,
+    region: tuple[int, int, int, int],
+    rng: np.random.Generator,
+    zoom: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Draw a picture at random scale, aspect, position and mirror into a region; its boxes there."""
     x1, y1, x2, y2 = region
@@ -112,9 +118,13 @@ def _clipped(
 
 
 def augmented(
-    pictures: list[BoxedPicture], chances: NDArray[np.float64], size: int, mosaic: float, rng: np.random.Generator
+    pictures: list[BoxedPicture],
+    chances: NDArray[np.float64],
+    size: int,
+    mosaic: float,
+    rng: np.random.Generator,
 ) -> tuple[Image, NDArray[np.float32], NDArray[np.int64]]:
-    """One training picture of ``size`` x ``size``: a mosaic of four (Bochkovskiy et al. 2020) or a single one."""
+    """One training picture, ``size`` x ``size``: a mosaic of four (Bochkovskiy et al. 2020) or one alone."""
     canvas = np.full((size, size, 3), GREY, np.uint8)
     if rng.random() < mosaic:
         cx, cy = (int(v) for v in rng.integers(size // 4, size - size // 4, 2))
@@ -137,7 +147,8 @@ def _recoloured(canvas: Image, rng: np.random.Generator) -> Image:
     steps = np.arange(256)
     tables = [(steps * gains[0] % 180), (steps * gains[1]).clip(0, 255), (steps * gains[2]).clip(0, 255)]
     planes = [
-        cv2.LUT(plane, table.astype(np.uint8)) for plane, table in zip((hue, saturation, value), tables, strict=True)
+        cv2.LUT(plane, table.astype(np.uint8))
+        for plane, table in zip((hue, saturation, value), tables, strict=True)
     ]
     return np.asarray(cv2.cvtColor(cv2.merge(planes), cv2.COLOR_HSV2RGB), np.uint8)
 

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from autoremove.errors import InputError
 from autoremove.models import masknet
 from autoremove.training.instances import IGNORE, LabelledPicture, read_instances
 from autoremove.training.loop import LoopConfig, train
@@ -79,13 +80,16 @@ def _crop(picture: LabelledPicture, identity: int, label: str, config: BoxMaskCo
         1.0 if picture.fully_labelled else config.partly_labelled_weight
     )
     pixels = masknet.cut(picture.image, window, side)
-    return Crop(pixels, np.asarray(cut, np.uint8), inner * scale, person, weight)
+    return Crop(pixels, np.asarray(cut, np.uint8), (inner * scale).astype(np.float32), person, weight)
 
 
-def jittered(crop: Crop, config: BoxMaskConfig, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+def jittered(
+    crop: Crop, config: BoxMaskConfig, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """One training sample: network input 4 x S x S and truth S x S."""
     sides = np.array([crop.box[2] - crop.box[0], crop.box[3] - crop.box[1]] * 2, np.float32)
-    box = crop.box + np.float32(config.jitter) * sides * rng.standard_normal(4).clip(-2, 2).astype(np.float32)
+    shift = config.jitter * sides * rng.standard_normal(4).clip(-2, 2)
+    box = (crop.box + shift).astype(np.float32)
     window = masknet.crop_window(box)
     matrix = masknet.to_window(window, (config.side, config.side))
     size = (config.side, config.side)
@@ -128,9 +132,12 @@ class BoxMaskTask:
         torch.manual_seed(config.seed)
         self.rng = np.random.default_rng(config.seed)
         self.crops = [crop for folder in config.data for crop in read_crops(Path(folder), config)]
+        self.held_out = read_crops(Path(config.validation), config) if config.validation else []
+        for rows, what in ((self.crops, "to learn from"), (self.held_out, "held out")):
+            if not rows:
+                raise InputError(f"There are no objects {what}.", hint="Check --data and --validation.")
         weights = np.array([crop.weight for crop in self.crops])
         self.chances = weights / weights.sum()
-        self.held_out = read_crops(Path(config.validation), config) if config.validation else []
         self.net = masknet.MaskNet(side=config.side).to(device)
         self.average = copy.deepcopy(self.net).eval()
         self.optimiser = torch.optim.AdamW(
@@ -140,7 +147,11 @@ class BoxMaskTask:
 
     def step(self, progress: float) -> dict[str, float]:
         self.done += 1
-        rate = self.config.learning_rate * min(1.0, self.done / 100) * (0.5 + 0.5 * np.cos(np.pi * progress) + 0.01)
+        rate = (
+            self.config.learning_rate
+            * min(1.0, self.done / 100)
+            * (0.5 + 0.5 * np.cos(np.pi * progress) + 0.01)
+        )
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         planes, truth = self._batch()
@@ -163,7 +174,9 @@ class BoxMaskTask:
     def _follow(self) -> None:
         """The exponential moving average that is shipped; its start is ramped, or noise would stay in it."""
         keep = min(self.config.ema, self.done / (self.done + 20))
-        for ours, theirs in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
+        for ours, theirs in zip(
+            self.average.state_dict().values(), self.net.state_dict().values(), strict=True
+        ):
             if ours.is_floating_point():
                 ours.lerp_(theirs, 1 - keep)
             else:
@@ -173,7 +186,10 @@ class BoxMaskTask:
     def _chances(self, crops: list[Crop]) -> NDArray[np.float32]:
         """Predicted probabilities in the frame of each crop's un-jittered window."""
         planes = np.stack([self._plain(crop)[0] for crop in crops])
-        parts = [self.average(torch.from_numpy(part).to(self.device)).sigmoid().cpu() for part in np.array_split(planes, 8)]
+        parts = [
+            self.average(torch.from_numpy(part).to(self.device)).sigmoid().cpu()
+            for part in np.array_split(planes, 8)
+        ]
         return torch.cat(parts)[:, 0].numpy()
 
     def _plain(self, crop: Crop) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
@@ -192,13 +208,16 @@ class BoxMaskTask:
             truth = self._plain(crop)[1]
             known, found, there = truth != IGNORE, chance > 0.5, truth == 1
             overlaps.append((found & there & known).sum() / max(1, ((found | there) & known).sum()))
-        person = np.array([crop.person for crop in self.held_out])
         values = np.array(overlaps)
-        return {"score": float(values[person].mean()), "iou_person": float(values[person].mean()), "iou_all": float(values.mean())}
+        person = np.array([crop.person for crop in self.held_out])
+        figures = {"score": float(values.mean()), "iou_all": float(values.mean())}
+        if person.any():
+            figures["score"] = figures["iou_person"] = float(values[person].mean())
+        return figures
 
     def grid(self) -> Image:
         """Pairs of a crop and its predicted outline."""
-        crops = [crop for crop in self.held_out if crop.person][:32]
+        crops = ([crop for crop in self.held_out if crop.person] or self.held_out)[:32]
         cells = []
         for crop, chance in zip(crops, self._chances(crops), strict=True):
             planes, truth = self._plain(crop)

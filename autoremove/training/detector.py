@@ -1,4 +1,4 @@
-"""Training of the detector: ultralytics' YOLO network and loss in our own loop (the only file that trains with it)."""
+"""Training of the detector: ultralytics' YOLO network and loss in our own loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from autoremove.errors import WeightsError
+from autoremove.errors import InputError, WeightsError
 from autoremove.training.boxes import BoxedPicture, augmented, letterboxed, read_boxed
 from autoremove.training.loop import LoopConfig, train
 from autoremove.training.record import data_digest, tile
@@ -50,9 +50,13 @@ class DetectorTask:
         self.rng = np.random.default_rng(config.seed)
         side = int(max(config.sizes) * 1.2)
         self.pictures = [p for folder in config.data for p in read_boxed(Path(folder), config.labels, side)]
+        held_out = (config.validation,) if config.validation else ()
+        self.held_out = [p for folder in held_out for p in read_boxed(Path(folder), config.labels, 640)]
+        for rows, what in ((self.pictures, "to learn from"), (self.held_out, "held out")):
+            if not rows:
+                raise InputError(f"There are no pictures {what}.", hint="Check --data and --validation.")
         weights = np.array([picture.weight for picture in self.pictures])
         self.chances = weights / weights.sum()
-        self.held_out = list(read_boxed(Path(config.validation), config.labels, 640)) if config.validation else []
         self.net = _build(config).to(device)
         self.average = copy.deepcopy(self.net).eval()
         for parameter in self.average.parameters():
@@ -73,7 +77,8 @@ class DetectorTask:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
         self.optimiser.step()
         self._follow()
-        values = list(parts.values()) if isinstance(parts, dict) else list(parts)  # ultralytics 8.4.180 made it a dict
+        # ultralytics 8.4.180 made it a dict
+        values = list(parts.values()) if isinstance(parts, dict) else list(parts)
         return dict(zip(("box", "class", "distribution"), (float(value) for value in values), strict=True))
 
     def _batch(self, mosaic: float) -> dict[str, Tensor]:
@@ -87,7 +92,9 @@ class DetectorTask:
         index = np.repeat(np.arange(count), [len(row[1]) for row in rows])
         return {
             "img": _as_input([row[0] for row in rows]).to(self.device),
-            "cls": torch.from_numpy(np.concatenate([row[2] for row in rows])).float()[:, None].to(self.device),
+            "cls": torch.from_numpy(np.concatenate([row[2] for row in rows]))
+            .float()[:, None]
+            .to(self.device),
             "bboxes": torch.from_numpy(xywh.astype(np.float32)).to(self.device),
             "batch_idx": torch.from_numpy(index).float().to(self.device),
         }
@@ -97,7 +104,9 @@ class DetectorTask:
         # A run that starts from trained weights keeps them in the average until it has something better.
         ramp = 1 - np.exp(-self.done / 200) if not self.config.start else 1.0
         keep = self.config.ema * ramp
-        for ours, theirs in zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True):
+        for ours, theirs in zip(
+            self.average.state_dict().values(), self.net.state_dict().values(), strict=True
+        ):
             if ours.is_floating_point():
                 ours.lerp_(theirs, 1 - keep)
             else:
@@ -113,7 +122,10 @@ class DetectorTask:
             part = [letterboxed(p, self.config.validation_size)[0] for p in pictures[start : start + 8]]
             out = self.average(_as_input(part).to(self.device))
             raw = out[0] if isinstance(out, tuple) else out
-            found += [f.cpu() for f in non_max_suppression(raw, confidence, 0.6, multi_label=False, max_time_img=9.0)]
+            found += [
+                f.cpu()
+                for f in non_max_suppression(raw, confidence, 0.6, multi_label=False, max_time_img=9.0)
+            ]
         return found
 
     def validate(self) -> dict[str, float]:
@@ -128,7 +140,11 @@ class DetectorTask:
             right = {"boxes": torch.from_numpy(truth), "labels": torch.from_numpy(picture.kind)}
             metric.update([guess], [right])
         values = metric.compute()
-        figures = {"score": float(values["map_50"]), "ap50": float(values["map_50"]), "ap50_95": float(values["map"])}
+        figures = {
+            "score": float(values["map_50"]),
+            "ap50": float(values["map_50"]),
+            "ap50_95": float(values["map"]),
+        }
         return {**figures, **recall_at(found, truths, 0.25)}
 
     def grid(self) -> Image:
@@ -177,7 +193,7 @@ class DetectorTask:
 
 
 def recall_at(found: list[Tensor], truths: list[Any], confidence: float) -> dict[str, float]:
-    """Recall at IoU 0.5 over objects of 64 letterboxed pixels and more, and false finds per picture."""
+    """Recall at IoU 0.5 of objects at least 32 letterboxed pixels high, and false finds per picture."""
     from torchvision.ops import box_iou
 
     hit = large = false = 0
@@ -192,22 +208,26 @@ def recall_at(found: list[Tensor], truths: list[Any], confidence: float) -> dict
 
 
 def _build(config: DetectorConfig) -> Any:
-    """The network with its loss settings, from ``start`` if given; heads of another class count start anew."""
+    """The network with its loss settings, from ``start`` if given; a head of other classes starts anew."""
     from autoremove.models.yolo import import_ultralytics
 
     import_ultralytics()  # keeps it offline and its settings out of the home folder
     from ultralytics.nn.tasks import DetectionModel
 
-    net = DetectionModel(f"{config.architecture}.yaml", nc=len(config.labels), verbose=False)
+    net: Any = DetectionModel(f"{config.architecture}.yaml", nc=len(config.labels), verbose=False)
     net.args = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5)
     if config.start:
         from safetensors.torch import load_file
 
         state = {name: value.float() for name, value in load_file(config.start).items()}
         own = net.state_dict()
-        fitting = {name: value for name, value in state.items() if name in own and own[name].shape == value.shape}
+        fitting = {
+            name: value for name, value in state.items() if name in own and own[name].shape == value.shape
+        }
         if len(fitting) < len(own) // 2:
-            raise WeightsError(f"{config.start} holds no weights of {config.architecture}.", hint="Check `start`.")
+            raise WeightsError(
+                f"{config.start} holds no weights of {config.architecture}.", hint="Check `start`."
+            )
         net.load_state_dict(fitting, strict=False)
     return net
 

@@ -40,7 +40,7 @@ class HeldOut:
 
         ``telea_psnr`` is the hole PSNR of OpenCV's Telea fill on the same holes.
         """
-        composites = [paste(p, fill(p, h)[1], h) for p, h in zip(self.pictures, self.holes, strict=True)]
+        composites = self._composites(fill)
         psnr = self._mean(hole_psnr, composites)
         return {
             "score": psnr,
@@ -50,10 +50,17 @@ class HeldOut:
             "telea_psnr": self._telea,
         }
 
+    def psnr(self, fill: Fill) -> float:
+        """Mean hole PSNR of the composites, in dB."""
+        return self._mean(hole_psnr, self._composites(fill))
+
+    def _composites(self, fill: Fill) -> list[Image]:
+        return [paste(p, fill(p, h)[1], h) for p, h in zip(self.pictures, self.holes, strict=True)]
+
     @cached_property
     def _telea(self) -> float:
         fills = [
-            cv2.inpaint(p, h.astype(np.uint8), 5, cv2.INPAINT_TELEA)
+            np.asarray(cv2.inpaint(p, h.astype(np.uint8), 5, cv2.INPAINT_TELEA), np.uint8)
             for p, h in zip(self.pictures, self.holes, strict=True)
         ]
         return self._mean(hole_psnr, fills)
@@ -72,6 +79,23 @@ class HeldOut:
         return tile(rows)
 
 
+def at_size(fill: Fill, size: int) -> Fill:
+    """The same fill, computed on the picture scaled to ``size`` squared and enlarged again."""
+
+    def scaled(picture: Image, hole: Mask) -> tuple[Image, Image]:
+        height, width = hole.shape
+        small = np.asarray(cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
+        # Any hole pixel makes the small pixel one: it holds some of what is to be removed.
+        share = cv2.resize(hole.astype(np.float32), (size, size), interpolation=cv2.INTER_AREA)
+        coarse, refined = (
+            np.asarray(cv2.resize(x, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+            for x in fill(small, np.asarray(share) > 0)
+        )
+        return coarse, refined
+
+    return scaled
+
+
 def paste(picture: Image, fill: Image, hole: Mask) -> Image:
     """``fill`` in the hole, ``picture`` elsewhere."""
     return np.where(hole[..., None], fill, picture)
@@ -79,7 +103,7 @@ def paste(picture: Image, fill: Image, hole: Mask) -> Image:
 
 def hole_psnr(result: Image, truth: Image, hole: Mask) -> float:
     """Peak signal-to-noise ratio inside the hole, peak 255, in dB; at most 60."""
-    error = np.mean((result[hole].astype(np.float64) - truth[hole]) ** 2)
+    error = float(np.mean((result[hole].astype(np.float64) - truth[hole]) ** 2))
     return float(min(60.0, 10 * np.log10(255**2 / max(error, 1e-12))))
 
 

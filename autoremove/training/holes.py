@@ -110,7 +110,7 @@ def silhouette(size: int, outline: Mask, rng: np.random.Generator, *, extent: tu
     stretch = math.exp(rng.uniform(-0.2, 0.2))
     height = int(np.clip(shape.shape[0] * scale * stretch, 3, size))
     width = int(np.clip(shape.shape[1] * scale / stretch, 3, size))
-    shape = cv2.resize(shape * 255, (width, height), interpolation=cv2.INTER_AREA)
+    shape = np.asarray(cv2.resize(shape * 255, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
     shape = shape[:, ::-1] if rng.random() < 0.5 else shape
     hole = _placed(size, shape, rng)
     grow = round(float(rng.uniform(0, 0.04)) * size)

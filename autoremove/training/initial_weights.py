@@ -39,6 +39,7 @@ def even_out(generator: Generator, image: Tensor, hole: Tensor, spread: float = 
 
 def _randomise(layer: GatedConv) -> None:
     nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
+    assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     if layer.dilation[0] >= 8:
         # On small crops the outer taps see padding alone and stay as they begin: let that be harmless.
@@ -51,6 +52,7 @@ def _hand_on(layer: GatedConv, *, first: bool) -> None:
 
     The first layer (5 x 5) shifts the planes up, the ungated last one back.
     """
+    assert layer.bias is not None
     outputs = layer.out_channels // 2 if layer.gated else layer.out_channels
     middle = layer.kernel_size[0] // 2
     for plane in range(min(5, outputs, layer.in_channels)):

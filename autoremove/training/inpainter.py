@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from autoremove.errors import DeviceError, UsageError
 from autoremove.models.deepfillv2 import Generator, GeneratorConfig, save_generator
 from autoremove.models.sn_patchgan import SNPatchDiscriminator
-from autoremove.training.held_out import HeldOut
+from autoremove.training.held_out import Fill, HeldOut, at_size
 from autoremove.training.holes import HoleMix, Silhouettes
 from autoremove.training.initial_weights import even_out
 from autoremove.training.inpainter_config import InpainterConfig, read_settings
@@ -77,12 +77,13 @@ class InpainterTask:
 
     def _judge(self, image: Tensor, hole: Tensor) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-            return self.discriminator(image, hole).float()
+            scores: Tensor = self.discriminator(image, hole)
+        return scores.float()
 
     def _update(self, name: str, network: nn.Module, loss: Tensor) -> None:
         """One clipped step; a step whose gradients are not finite is left out and counted."""
         network.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(network.parameters(), self.config.clip_norm)
         if torch.isfinite(norm):
             for optimiser in self.optimisers[name]:
@@ -98,17 +99,21 @@ class InpainterTask:
             mean.lerp_(value, 1 - decay)
 
     def validate(self) -> dict[str, float]:
-        return {**self.held_out.figures(self._filled), "skipped": float(self.skipped)}
+        figures = self.held_out.figures(self._best_size())
+        return {**figures, "psnr_full": self.held_out.psnr(self._filled), "skipped": float(self.skipped)}
 
     def grid(self) -> Image:
-        return self.held_out.sheet(self._filled)
+        return self.held_out.sheet(self._best_size())
+
+    def _best_size(self) -> Fill:
+        return at_size(self._filled, self.config.fill_size) if self.config.fill_size else self._filled
 
     @torch.no_grad()
     def _filled(self, picture: Image, hole: Mask) -> tuple[Image, Image]:
         batch = Batch(picture[None], hole[None], np.zeros_like(hole[None]))
         outputs = self.average(*self._tensors(batch)[:2])
-        coarse, refined = (((out[0].float() + 1) * 127.5).round().clamp(0, 255) for out in outputs)
-        return tuple(x.permute(1, 2, 0).byte().cpu().numpy() for x in (coarse, refined))  # type: ignore[return-value]
+        coarse, refined = (((out[0].float() + 1) * 127.5).round().clamp(0, 255).byte() for out in outputs)
+        return coarse.permute(1, 2, 0).cpu().numpy(), refined.permute(1, 2, 0).cpu().numpy()
 
     def state_dict(self) -> dict[str, Any]:
         networks = {
@@ -167,9 +172,10 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     if precision != "auto":
         return precision == "bfloat16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     # Without such instructions PyTorch emulates them, many times slower than float32.
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    has = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return device.type == "cpu" and has is not None and bool(has())
 
 
 def chosen_device(name: str) -> torch.device:

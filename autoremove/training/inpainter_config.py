@@ -29,7 +29,8 @@ class InpainterConfig:
     crops. ``hole_weight``: how much more an error inside the hole counts than one outside (the paper: 1).
     ``muon``: above 0, the generator's hidden convolutions are trained by Muon at this multiple of the
     learning rate instead of Adam. ``gan_from``: share of the run after which the discriminator joins.
-    Shares of the run are 0..1.
+    Shares of the run are 0..1. ``fill_size``: above 0, held-out pictures are filled at this size and the
+    fill is enlarged; ``psnr_full`` is then the figure without.
     """
 
     data: tuple[str, ...] = ()
@@ -62,6 +63,7 @@ class InpainterConfig:
     seed: int = 0
     validation_pictures: int = 24
     validation_size: int = 256
+    fill_size: int = 0
     steps: int = 1_000_000
     checkpoint_minutes: float = 4.0
     validate_minutes: float = 15.0

@@ -65,7 +65,9 @@ class Progress:
         return min(1.0, max(by_steps, by_time))
 
 
-def train(task: Task, config: LoopConfig, run_dir: Path, settings: dict[str, Any], *, resume: bool) -> Progress:
+def train(
+    task: Task, config: LoopConfig, run_dir: Path, settings: dict[str, Any], *, resume: bool
+) -> Progress:
     """Train ``task`` until its steps or its time are used up; returns where it stopped.
 
     ``run_dir`` receives checkpoint.pt, best.safetensors, last.safetensors, log.jsonl, curve.png,
@@ -90,12 +92,15 @@ def train(task: Task, config: LoopConfig, run_dir: Path, settings: dict[str, Any
                 _look_up(task, progress, run_dir)
             if clocks.checkpoint_due():
                 save(task, progress, run_dir)
+    save(task, progress, run_dir)  # before validation, which may take longer than who stops us will wait
     _look_up(task, progress, run_dir)
     save(task, progress, run_dir)
     return progress
 
 
-def _steps(task: Task, config: LoopConfig, progress: Progress, stopped: list[int]) -> Iterator[dict[str, float]]:
+def _steps(
+    task: Task, config: LoopConfig, progress: Progress, stopped: list[int]
+) -> Iterator[dict[str, float]]:
     """Run steps, yielding the mean of the losses since the last log line."""
     sums: dict[str, list[float]] = {}
     while progress.share(config) < 1.0 and not stopped:
@@ -144,7 +149,11 @@ def restore(task: Task, run_dir: Path) -> Progress:
 
 
 def _log(run_dir: Path, progress: Progress, figures: dict[str, float]) -> None:
-    row = {"step": progress.step, "seconds": round(progress.seconds, 1), **{k: round(v, 6) for k, v in figures.items()}}
+    row = {
+        "step": progress.step,
+        "seconds": round(progress.seconds, 1),
+        **{k: round(v, 6) for k, v in figures.items()},
+    }
     with (run_dir / "log.jsonl").open("a") as stream:
         stream.write(json.dumps(row) + "\n")
 

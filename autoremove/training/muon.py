@@ -22,7 +22,7 @@ class Muon(torch.optim.Optimizer):
         super().__init__(list(parameters), {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """One step from the gradients that are there; ``closure`` is not supported."""
         for group in self.param_groups:
             for parameter in group["params"]:
@@ -46,7 +46,7 @@ def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:
     A Newton-Schulz iteration of fifth order, its coefficients chosen for a steep start (Jordan, 2024).
     """
     tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).float()
+    x: Tensor = (matrix.T if tall else matrix).float()
     x = x / (x.norm() + 1e-7)
     for _ in range(rounds):
         gram = x @ x.T

@@ -45,14 +45,15 @@ class Source:
 
         with PillowImage.open(self.picture) as opened:
             rgb = np.asarray(opened.convert("RGB"))
-        keep = np.zeros(rgb.shape[:2], np.uint8)
+        keep: NDArray[np.uint8] = np.zeros(rgb.shape[:2], np.uint8)
         if self.objects is not None:
             with PillowImage.open(self.objects) as opened:
                 keep = np.where(np.asarray(opened) > 0, 255, 0).astype(np.uint8)
-            keep = cv2.dilate(keep, np.ones((7, 7), np.uint8))
+            # A ring as well: outlines are drawn by hand, and half a person's edge is still a person.
+            keep = np.asarray(cv2.dilate(keep, np.ones((7, 7), np.uint8)), np.uint8)
         scale = min(1.0, short_side / min(keep.shape))
         size = (round(keep.shape[1] * scale), round(keep.shape[0] * scale))
-        return cv2.resize(np.dstack([rgb, keep]), size, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(np.dstack([rgb, keep]), size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def plain_scenes(folders: Iterable[Path]) -> list[Source]:
@@ -209,4 +210,4 @@ def centre_crop(pixels: Pixels, size: int) -> NDArray[np.uint8]:
     top, left = ((extent - side) // 2 for extent in pixels.shape[:2])
     part = np.ascontiguousarray(pixels[top : top + side, left : left + side, :3])
     interpolation = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    return cv2.resize(part, (size, size), interpolation=interpolation)
+    return np.asarray(cv2.resize(part, (size, size), interpolation=interpolation), np.uint8)

@@ -31,9 +31,12 @@ def test_copy_of_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "hint"), [(errno.ENOSPC, "space"), (errno.EACCES, "right"), (errno.EROFS, "only be read"), (errno.EIO, "folder")]
+    ("number", "hint"),
+    [(errno.ENOSPC, "space"), (errno.EACCES, "right"), (errno.EROFS, "only be read"), (errno.EIO, "folder")],
 )
-def test_what_the_disk_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, hint: str) -> None:
+def test_what_the_disk_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, hint: str
+) -> None:
     source, out = tmp_path / "in.jpg", tmp_path / "out" / "out.jpg"
     source.write_bytes(builders.jpeg())
 
@@ -49,7 +52,9 @@ def test_what_the_disk_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError])
-def test_an_interruption_leaves_the_old_file_and_no_other(tmp_path: Path, interruption: type[BaseException]) -> None:
+def test_an_interruption_leaves_the_old_file_and_no_other(
+    tmp_path: Path, interruption: type[BaseException]
+) -> None:
     out = tmp_path / "out.jpg"
     out.write_bytes(b"old")
     with pytest.raises(interruption), appearing(out) as stream:

@@ -47,6 +47,8 @@ def test_a_raw_file_in_tiff_clothing_is_told_by_its_name(tmp_path: Path) -> None
     assert kind_of(tmp_path / "a.tif") == "TIFF"
 
 
-@pytest.mark.parametrize(("name", "claims"), [("a.JPG", True), ("a.dng", True), ("a.txt", False), ("jpg", False)])
+@pytest.mark.parametrize(
+    ("name", "claims"), [("a.JPG", True), ("a.dng", True), ("a.txt", False), ("jpg", False)]
+)
 def test_claims(name: str, claims: bool) -> None:
     assert claims_to_be_picture(Path(name)) is claims

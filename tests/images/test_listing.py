@@ -20,10 +20,20 @@ def tree(tmp_path: Path) -> Path:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    for name in ("notes.txt", "film.mp4", ".DS_Store", "empty.jpg", "text.png", ".hidden.jpg", "@eaDir/t.jpg"):
+    for name in (
+        "notes.txt",
+        "film.mp4",
+        ".DS_Store",
+        "empty.jpg",
+        "text.png",
+        ".hidden.jpg",
+        "@eaDir/t.jpg",
+    ):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data if name in (".hidden.jpg", "@eaDir/t.jpg") else b"" if "empty" in name else b"text")
+        path.write_bytes(
+            data if name in (".hidden.jpg", "@eaDir/t.jpg") else b"" if "empty" in name else b"text"
+        )
     return root
 
 
@@ -63,8 +73,8 @@ def test_a_folder_beside_the_excluded_one_with_a_longer_name_stays(tree: Path) -
 
 
 def test_links_in_a_circle(tree: Path) -> None:
-    os.symlink(tree, tree / "sub" / "again")
-    os.symlink(tree / "sub", tree / "sub" / "self")
+    (tree / "sub" / "again").symlink_to(tree)
+    (tree / "sub" / "self").symlink_to(tree / "sub")
     pictures, _ = list_pictures([tree])
     assert len(pictures) == 5
 
@@ -72,12 +82,12 @@ def test_links_in_a_circle(tree: Path) -> None:
 def test_a_link_to_a_folder_elsewhere_is_followed(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "e.jpg").write_bytes(builders.jpeg())
-    os.symlink(tmp_path / "other", tree / "link")
+    (tree / "link").symlink_to(tmp_path / "other")
     assert "link/e.jpg" in names(list_pictures([tree])[0])
 
 
 def test_a_dead_link_is_doubtful(tree: Path) -> None:
-    os.symlink(tree / "gone.jpg", tree / "dead.jpg")
+    (tree / "dead.jpg").symlink_to(tree / "gone.jpg")
     assert "dead.jpg" in names(list_pictures([tree])[1])
 
 
@@ -119,7 +129,7 @@ def test_two_inputs_that_would_meet(tmp_path: Path, one: str, other: str) -> Non
 
 def test_a_file_where_another_needs_a_folder(tmp_path: Path) -> None:
     sources = [Source(tmp_path / "x" / "a.jpg", Path("a.jpg")), Source(tmp_path / "y" / "b", Path("a.jpg/b"))]
-    with pytest.raises(InputError, match="a.jpg"):
+    with pytest.raises(InputError, match=r"a\.jpg"):
         plan_outputs(sources, tmp_path / "out")
 
 
@@ -130,7 +140,7 @@ def test_in_place_is_refused(tree: Path) -> None:
 
 
 def test_in_place_through_a_link_is_refused(tree: Path, tmp_path: Path) -> None:
-    os.symlink(tree, tmp_path / "link")
+    (tmp_path / "link").symlink_to(tree)
     pictures, _ = list_pictures([tree])
     with pytest.raises(InputError, match="replace the input"):
         plan_outputs(pictures, tmp_path / "link")

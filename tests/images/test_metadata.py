@@ -84,7 +84,9 @@ def _info(path: Path, kind: str) -> tuple[dict[str, bytes], PilImage.Exif]:
     return dict(picture.info), picture.getexif()
 
 
-@pytest.mark.parametrize(("kind", "options"), [("JPEG", {}), ("PNG", {}), ("TIFF", {"compression": "tiff_lzw"}), ("BMP", {})])
+@pytest.mark.parametrize(
+    ("kind", "options"), [("JPEG", {}), ("PNG", {}), ("TIFF", {"compression": "tiff_lzw"}), ("BMP", {})]
+)
 def test_resolution(tmp_path: Path, kind: str, options: dict[str, str]) -> None:
     source, out = tmp_path / "in.dat", tmp_path / "out.dat"
     source.write_bytes(save(_picture(), kind, dpi=(300, 300), **options))
@@ -144,9 +146,16 @@ def test_big_endian_tags_of_a_tiff_coded_by_pillow(tmp_path: Path) -> None:
     indexed = np.asarray(builders.palette_picture())
     colours = np.arange(3 * 256, dtype=np.uint16).reshape(3, 256) * 80
     tifffile.imwrite(
-        source, indexed, byteorder=">", photometric="palette", colormap=colours, resolution=(72, 72), metadata=None,
-        description="A summer", software="Tester",
-    )  # fmt: skip
+        source,
+        indexed,
+        byteorder=">",
+        photometric="palette",
+        colormap=colours,
+        resolution=(72, 72),
+        metadata=None,
+        description="A summer",
+        software="Tester",
+    )
     write(source, out, [removal()])
     picture = PilImage.open(out)
     assert picture.tag_v2[270] == "A summer" and picture.tag_v2[305] == "Tester"

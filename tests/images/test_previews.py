@@ -1,10 +1,9 @@
-"""No output shows the removed person anywhere: every picture hidden in it is found and looked at by colour."""
+"""No output shows the removed person: every picture hidden in it is found and looked at by colour."""
 
 from __future__ import annotations
 
 import base64
 import io
-import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -16,57 +15,31 @@ from PIL import ExifTags
 from PIL import Image as PilImage
 
 from autoremove.images import copy, write
-from autoremove.images.exif import renewed
-from autoremove.images.photoshop import scrubbed as scrubbed_resources
-from autoremove.images.xmp import scrubbed
 from tests import builders
-from tests.builders import removal, save, scene, segment, small_jpeg
-
-
-def hidden_pictures(data: bytes) -> list[np.ndarray]:
-    """Every JPEG that can be decoded from any position of ``data``, plain or in base64, and the file itself."""
-    parts = [data]
-    for found in re.finditer(rb"/9j/[A-Za-z0-9+/=]+", data):
-        text = found.group()
-        parts.append(base64.b64decode(text[: len(text) // 4 * 4]))
-    pictures = []
-    for part in parts:
-        for start in re.finditer(rb"\xff\xd8\xff", part):
-            try:
-                picture = PilImage.open(io.BytesIO(part[start.start() :]))
-                picture.load()
-            except (OSError, SyntaxError):
-                continue
-            pictures.append(np.asarray(picture.convert("RGB")).astype(int))
-    return pictures
-
-
-def red_pixels(rgb: np.ndarray) -> int:
-    return int(((rgb[..., 0] > 150) & (rgb[..., 1] < 90) & (rgb[..., 2] < 90)).sum())
-
-
-def shows_the_person(data: bytes) -> bool:
-    plain = bytes(builders.RED) * 8 in data or bytes(builders.RED[::-1]) * 8 in data
-    return plain or any(red_pixels(rgb) > 4 for rgb in hidden_pictures(data))
-
+from tests.builders import removal, save, scene, segment, shows_the_person, small_jpeg
 
 JPEG = small_jpeg(scene())
 BASE64 = base64.b64encode(JPEG).decode()
 MPF = segment(0xE2, b"MPF\x00II\x2a\x00\x08\x00\x00\x00" + bytes(60))
 EXTENDED_XMP = segment(
-    0xE1, b"http://ns.adobe.com/xmp/extension/\x00" + b"A" * 32 + struct.pack(">II", len(BASE64), 0) + BASE64.encode()
+    0xE1,
+    b"http://ns.adobe.com/xmp/extension/\x00"
+    + b"A" * 32
+    + struct.pack(">II", len(BASE64), 0)
+    + BASE64.encode(),
 )
 RAW_RED = bytes(builders.RED) * 200
+
+
+def _photoshop(*resources: tuple[int, bytes]) -> bytes:
+    return segment(0xED, b"Photoshop 3.0\x00" + builders.photoshop_block(*resources))
 
 
 def xmp_segment(packet: bytes) -> bytes:
     return segment(0xE1, b"http://ns.adobe.com/xap/1.0/\x00" + packet)
 
 
-THUMBNAILS = (
-    "<xmp:Thumbnails><rdf:Alt><rdf:li rdf:parseType='Resource'><xmpGImg:format>JPEG</xmpGImg:format>"
-    f"<xmpGImg:image>{BASE64}</xmpGImg:image></rdf:li></rdf:Alt></xmp:Thumbnails>"
-)
+THUMBNAILS = builders.xmp_thumbnails(JPEG)
 FILES: dict[str, Callable[[], bytes]] = {
     "thumbnail": builders.jpeg,
     "thumbnail, big-endian": lambda: builders.jpeg(order=">"),
@@ -77,18 +50,15 @@ FILES: dict[str, Callable[[], bytes]] = {
     "motion photo": lambda: builders.jpeg(trailer=b"\x00\x00\x00\x18ftypmp42" + RAW_RED),
     "maker note": lambda: builders.jpeg(maker_note=b"MAKER\x00\x01" + bytes(20) + JPEG + b"serial"),
     "maker note, altered start": lambda: builders.jpeg(maker_note=b"OLYMP" + b"\x00" + JPEG[1:] + b"serial"),
-    "photoshop": lambda: builders.jpeg(
-        segments=segment(0xED, b"Photoshop 3.0\x00" + builders.photoshop_block((1036, bytes(28) + JPEG), (1033, JPEG)))
-    ),
-    "photoshop exif": lambda: builders.jpeg(
-        segments=segment(0xED, b"Photoshop 3.0\x00" + builders.photoshop_block((1058, builders.exif_block(1, JPEG))))
-    ),
+    "photoshop": lambda: builders.jpeg(segments=_photoshop((1036, bytes(28) + JPEG), (1033, JPEG))),
+    "photoshop exif": lambda: builders.jpeg(segments=_photoshop((1058, builders.exif_block(1, JPEG)))),
     "xmp thumbnail": lambda: builders.jpeg(segments=xmp_segment(builders.xmp_packet(THUMBNAILS))),
     "xmp depth original": lambda: builders.jpeg(
         segments=xmp_segment(builders.xmp_packet(attributes=f'GImage:Data="{BASE64}"'))
     ),
     "xmp in parts": lambda: builders.jpeg(
-        segments=xmp_segment(builders.xmp_packet(attributes=f'xmpNote:HasExtendedXMP="{"A" * 32}"')) + EXTENDED_XMP
+        segments=xmp_segment(builders.xmp_packet(attributes=f'xmpNote:HasExtendedXMP="{"A" * 32}"'))
+        + EXTENDED_XMP
     ),
     "gain map": lambda: builders.jpeg(
         segments=segment(0xE2, b"urn:iso:std:iso:ts:21496:-1\x00" + JPEG) + MPF, trailer=JPEG
@@ -98,16 +68,20 @@ FILES: dict[str, Callable[[], bytes]] = {
     "kodak": lambda: builders.jpeg(segments=segment(0xE3, b"Meta\x00\x00" + builders.exif_block(1, JPEG))),
     "comment": lambda: builders.jpeg(segments=segment(0xFE, JPEG)),
     "exif of two segments": lambda: builders.jpeg(segments=segment(0xE1, b"Exif\x00\x00" + JPEG)),
-    "plain thumbnail": lambda: _with_exif(builders.exif_block(1, uncompressed=(20, 10, RAW_RED))),
+    "plain thumbnail": lambda: _with_exif(builders.exif_block(1, uncompressed=RAW_RED)),
     "png exif": lambda: builders.png_with(
         save(PilImage.fromarray(scene()), "PNG"), builders.png_chunk(b"eXIf", builders.exif_block(1, JPEG))
     ),
     "png private": lambda: builders.png_with(
-        save(PilImage.fromarray(scene()), "PNG"), builders.png_chunk(b"prVW", JPEG), builders.png_chunk(b"caBX", JPEG)
+        save(PilImage.fromarray(scene()), "PNG"),
+        builders.png_chunk(b"prVW", JPEG),
+        builders.png_chunk(b"caBX", JPEG),
     ),
     "png xmp": lambda: builders.png_with(
         save(PilImage.fromarray(scene()), "PNG"),
-        builders.png_chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + builders.xmp_packet(THUMBNAILS)),
+        builders.png_chunk(
+            b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + builders.xmp_packet(THUMBNAILS)
+        ),
     ),
     "png raw profile": lambda: builders.png_with(
         save(PilImage.fromarray(scene()), "PNG"),
@@ -121,7 +95,10 @@ FILES: dict[str, Callable[[], bytes]] = {
         xmp=builders.xmp_packet(THUMBNAILS),
     ),
     "avif": lambda: save(
-        PilImage.fromarray(scene()), "AVIF", exif=builders.exif_block(1, JPEG), xmp=builders.xmp_packet(THUMBNAILS)
+        PilImage.fromarray(scene()),
+        "AVIF",
+        exif=builders.exif_block(1, JPEG),
+        xmp=builders.xmp_packet(THUMBNAILS),
     ),
     "heic": lambda: builders.heic(
         exif=b"Exif\x00\x00" + builders.exif_block(1, JPEG), xmp=builders.xmp_packet(THUMBNAILS)
@@ -131,9 +108,11 @@ FILES: dict[str, Callable[[], bytes]] = {
         "TIFF",
         tiffinfo={700: builders.xmp_packet(THUMBNAILS), 34377: builders.photoshop_block((1036, JPEG))},
     ),
-    "tiff layers": lambda: save(PilImage.fromarray(scene()), "TIFF", tiffinfo={37724: RAW_RED * 30, 65000: JPEG}),
+    "tiff layers": lambda: save(
+        PilImage.fromarray(scene()), "TIFF", tiffinfo={37724: RAW_RED * 30, 65000: JPEG}
+    ),
     "tiff, smaller page": lambda: _with_smaller_page(),
-}  # fmt: skip
+}
 
 
 def _with_exif(block: bytes) -> bytes:
@@ -173,6 +152,7 @@ def test_nothing_shows_the_person(tmp_path: Path, name: str) -> None:
     assert not shows_the_person(out.read_bytes())
 
 
+@pytest.mark.filterwarnings("ignore:Image appears to be a malformed MPO")
 @pytest.mark.parametrize("name", sorted(set(FILES) - {"png raw profile"}))
 def test_the_check_itself_sees_the_person(tmp_path: Path, name: str) -> None:
     """In a copy, where all previews stay, the person is found: the test above can fail."""
@@ -209,66 +189,13 @@ def test_the_rest_of_a_maker_note_stays_in_its_place(tmp_path: Path) -> None:
     assert before != after
 
 
-def test_a_thumbnail_larger_than_the_old_one_goes_to_the_end() -> None:
-    block = builders.exif_block(3, JPEG)
-    larger = small_jpeg(scene(person=False)) + bytes(3000)
-    out = renewed(block, lambda longer, most: larger if most >= len(larger) else b"")
-    assert out.endswith(larger)
-    assert JPEG not in out
+def test_thumbnails_of_a_heic_are_left_out(tmp_path: Path) -> None:
+    import pillow_heif
 
-
-def test_a_thumbnail_that_fits_nowhere_is_left_out() -> None:
-    block = builders.exif_block(3, JPEG)
-    out = renewed(block, lambda longer, most: b"", len(block))
-    exif = PilImage.Exif()
-    exif.load(out)
-    assert exif[0x0112] == 3
-    assert not exif.get_ifd(ExifTags.IFD.IFD1)
-    assert not shows_the_person(out)
-
-
-@pytest.mark.parametrize("cut", [4, 9, 40, 60, 90, 140])
-def test_broken_exif_keeps_no_preview(cut: int) -> None:
-    block = builders.exif_block(6, JPEG)
-    broken = block[:cut] + JPEG
-    out = renewed(b"Exif\x00\x00" + broken, lambda longer, most: b"")
-    assert out.startswith(b"Exif\x00\x00")
-    assert not shows_the_person(out)
-
-
-def test_exif_with_directories_in_a_circle_ends() -> None:
-    block = bytearray(builders.exif_block(6))
-    count = struct.unpack_from("<H", block, 8)[0]
-    struct.pack_into("<I", block, 10 + 12 * count, 8)
-    assert len(renewed(bytes(block), lambda longer, most: b"")) == len(block)
-
-
-def test_xmp_without_pictures_stays_to_the_byte() -> None:
-    packet = builders.xmp_packet()
-    assert scrubbed(packet) == packet
-
-
-@pytest.mark.parametrize("attribute", ['hdrgm:Version="1.0"', 'xmpNote:HasExtendedXMP="ABC"', 'GImage:Mime="image/jpeg"'])
-def test_xmp_loses_what_announces_absent_pictures(attribute: str) -> None:
-    cleaned = scrubbed(builders.xmp_packet(attributes=attribute))
-    assert attribute.encode() not in cleaned
-    assert b'dc:title="Summer"' in cleaned
-
-
-def test_xmp_keeps_the_rest() -> None:
-    cleaned = scrubbed(builders.xmp_packet(THUMBNAILS + "<dc:creator>Ann</dc:creator>"))
-    assert b"<dc:creator>Ann</dc:creator>" in cleaned and b"/9j/" not in cleaned
-
-
-@pytest.mark.parametrize(
-    "packet", [b"<x:xmpmeta>/9j/ cut off", b'<!DOCTYPE a [<!ENTITY b "/9j/">]><x:xmpmeta>&b;</x:xmpmeta>']
-)
-def test_xmp_that_cannot_be_cleaned_is_left_out(packet: bytes) -> None:
-    assert scrubbed(packet) == b""
-
-
-def test_photoshop_blocks_keep_captions() -> None:
-    caption = (1028, b"\x1c\x02\x78\x00\x05Hello")
-    block = builders.photoshop_block(caption, (1036, JPEG), (1005, bytes(16)))
-    assert scrubbed_resources(block) == builders.photoshop_block(caption, (1005, bytes(16)))
-    assert scrubbed_resources(block[:40]) == b""
+    source, out = tmp_path / "in.heic", tmp_path / "out.heic"
+    picture = pillow_heif.from_bytes("RGB", builders.SIZE_HW[::-1], scene().tobytes())
+    picture[0].info["thumbnails"] = [64]
+    picture.save(source, quality=90)
+    write(source, out, [removal()])
+    assert pillow_heif.open_heif(source).info["thumbnails"]
+    assert not pillow_heif.open_heif(out).info["thumbnails"]

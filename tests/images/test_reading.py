@@ -11,7 +11,7 @@ from PIL import Image as PilImage
 from PIL import ImageFile
 
 from autoremove.errors import PictureError
-from autoremove.images import read
+from autoremove.images import read, write
 from tests import builders
 from tests.builders import save, scene
 
@@ -171,12 +171,16 @@ def test_the_limit_is_told_before_decoding(tmp_path: Path) -> None:
     """A header that promises a billion pixels over no data at all is refused for its size."""
     data = bytearray(save(_pil(), "PNG"))
     head = (60_000).to_bytes(4, "big") * 2 + bytes(data[24:29])
-    (tmp_path / "bomb.png").write_bytes(bytes(data[:8]) + builders.png_chunk(b"IHDR", head) + bytes(data[33:60]))
+    (tmp_path / "bomb.png").write_bytes(
+        bytes(data[:8]) + builders.png_chunk(b"IHDR", head) + bytes(data[33:60])
+    )
     with pytest.raises(PictureError, match="60000 x 60000"):
         read(tmp_path / "bomb.png")
 
 
-def test_large_pictures_pass_without_pillows_own_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_pictures_pass_without_pillows_own_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(PilImage, "MAX_IMAGE_PIXELS", 10)
     for kind in ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF"):
         (tmp_path / "p").write_bytes(save(_pil(), kind))
@@ -194,6 +198,14 @@ def test_the_profile_does_not_change_pixels(tmp_path: Path) -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
     (tmp_path / "a.png").write_bytes(save(_pil(), "PNG", icc_profile=profile))
     assert np.array_equal(read(tmp_path / "a.png").rgb, scene())
+
+
+@pytest.mark.parametrize("cut", [1, 12, 15])
+def test_a_png_without_its_last_bytes_is_written_whole(tmp_path: Path, cut: int) -> None:
+    """All pixels are there, so Pillow reads it; the output must not inherit the damage."""
+    (tmp_path / "in.png").write_bytes(save(_pil(), "PNG")[:-cut])
+    write(tmp_path / "in.png", tmp_path / "out.png", [])
+    assert np.array_equal(read(tmp_path / "out.png").rgb, scene())
 
 
 def test_pillow_is_not_asked_to_forgive() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from autoremove.models import contextual_attention as module
-from autoremove.models.contextual_attention import align_corners_indices, contextual_attention, halved
 from torch import Tensor
 from torch.nn import functional as F
+
+from autoremove.models import attention_strips
+from autoremove.models.contextual_attention import align_corners_indices, contextual_attention, halved
 
 FORMS = [
     {},
@@ -101,43 +102,51 @@ def holes(mask: Tensor, kind: str) -> Tensor:
 def test_equals_the_literal_form(size_hw: tuple[int, int], kind: str, form: dict) -> None:
     features, mask = made(size_hw)
     mask = holes(mask, kind)
-    torch.testing.assert_close(
-        contextual_attention(features, mask, **form), slow(features, mask, **form), atol=1e-5, rtol=1e-4
-    )
+    wanted = slow(features, mask, **form)
+    for tracked in (False, True):  # training takes another way than filling
+        result = contextual_attention(features.requires_grad_(tracked), mask, **form)
+        torch.testing.assert_close(result, wanted, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("size_hw", [(2, 2), (2, 8), (6, 2), (4, 4)], ids=str)
 @pytest.mark.parametrize("form", FORMS, ids=str)
 def test_equals_the_literal_form_on_tiny_maps(size_hw: tuple[int, int], form: dict) -> None:
     features, mask = made(size_hw)
-    torch.testing.assert_close(
-        contextual_attention(features, mask, **form), slow(features, mask, **form), atol=1e-5, rtol=1e-4
-    )
+    wanted = slow(features, mask, **form)
+    for tracked in (False, True):
+        result = contextual_attention(features.requires_grad_(tracked), mask, **form)
+        torch.testing.assert_close(result, wanted, atol=1e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
 @pytest.mark.parametrize("lines", [1, 2, 3, 5])
 @pytest.mark.parametrize("size_hw", [(14, 22), (10, 4), (2, 6), (6, 2)], ids=str)
-def test_strips_equal_the_whole_map(
+def test_strips_of_any_height_give_the_same(
     size_hw: tuple[int, int], lines: int, form: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     features, mask = made(size_hw)
     mask = holes(mask, "several")
-    count, width = mask[0].numel(), mask.shape[-1]
-    monkeypatch.setattr(module, "STRIP_ELEMENTS", lines * width * count)
+    monkeypatch.setattr(attention_strips, "SMALLEST_STRIP", lines)
+    monkeypatch.setattr(attention_strips, "STRIP_ELEMENTS", 1)
     strips = contextual_attention(features, mask, **form)
     torch.testing.assert_close(strips, slow(features, mask, **form), atol=1e-5, rtol=1e-4)
 
 
 def test_a_large_map_never_holds_all_scores(monkeypatch: pytest.MonkeyPatch) -> None:
-    features, mask = made((32, 32), samples=1)
-    monkeypatch.setattr(module, "STRIP_ELEMENTS", 4 * 16 * 256)
+    features, mask = made((64, 16), samples=1)
+    count, width = mask.numel(), mask.shape[-1]
+    monkeypatch.setattr(attention_strips, "STRIP_ELEMENTS", 4 * width * count)
     seen: list[int] = []
-    weights = module._weights
-    monkeypatch.setattr(module, "_weights", lambda s, *rest: seen.append(s.numel()) or weights(s, *rest))
+    scores = attention_strips._scores
+
+    def counted(*args: object) -> Tensor:
+        seen.append(scores(*args).shape[0])  # type: ignore[arg-type]
+        return scores(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(attention_strips, "_scores", counted)
     contextual_attention(features, mask)
-    assert len(seen) > 1
-    assert max(seen) < 256 * 256
+    assert sum(seen) >= count
+    assert max(seen) <= 9 * width
 
 
 def test_every_sample_uses_its_own_mask() -> None:

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+
 from autoremove.errors import OutputError, WeightsError
 from autoremove.models.deepfillv2 import (
     GatedConv,
@@ -19,10 +24,6 @@ from autoremove.models.deepfillv2 import (
     load_generator,
     save_generator,
 )
-from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Tensor
-from torch.nn import functional as F
 
 PRESETS = ["official", "tf", "pt", "mmagic", "csqiangwen"]
 

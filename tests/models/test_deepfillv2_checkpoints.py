@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional as F
+
 from autoremove.errors import WeightsError
 from autoremove.models import deepfillv2
 from autoremove.models.deepfillv2 import Generator, GeneratorConfig
 from autoremove.models.deepfillv2_checkpoints import _sources, from_checkpoint, spelling_of
-from torch import Tensor
-from torch.nn import functional as F
 
 CONFIGS = {
     "ours": GeneratorConfig(),

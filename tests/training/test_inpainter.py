@@ -8,17 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image as PillowImage
 
 from autoremove.errors import DeviceError, UsageError
-from autoremove.training.inpainter_config import InpainterConfig, Stage, read_settings
-
-torch = pytest.importorskip("torch")
-
 from autoremove.models.deepfillv2 import load_generator
 from autoremove.training import inpainter
-from autoremove.training.held_out import HeldOut, hole_l1, hole_psnr, ssim
+from autoremove.training.held_out import HeldOut, at_size, hole_l1, hole_psnr, ssim
 from autoremove.training.holes import HoleMix
+from autoremove.training.inpainter_config import InpainterConfig, Stage, read_settings
 
 
 @pytest.fixture(autouse=True)
@@ -56,6 +54,7 @@ def config(scenes: Path) -> InpainterConfig:
         precision="float32",
         validation_pictures=2,
         validation_size=32,
+        fill_size=16,
     )
 
 
@@ -147,7 +146,7 @@ def test_settings_come_from_file_and_command(tmp_path: Path) -> None:
     file.write_text("cnum: 16\nstages: [{until: 1, size: 64, batch: 4}]\n")
     settings = read_settings(file, ["cnum=12", "betas=[0.9, 0.99]"])
     assert (settings.cnum, settings.betas, settings.stages) == (12, (0.9, 0.99), (Stage(1, 64, 4),))
-    assert read_settings(None).stages[-1].size == 256
+    assert read_settings(None).stages[-1].size == 128
 
 
 @pytest.mark.parametrize("wrong", [["cnun=12"], ["cnum"]])
@@ -161,6 +160,20 @@ def test_a_gpu_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) ->
     assert inpainter.chosen_device("auto").type == "cpu"
     with pytest.raises(DeviceError):
         inpainter.chosen_device("cuda")
+
+
+def test_a_fill_computed_small_is_enlarged_again() -> None:
+    seen = []
+
+    def fill(picture: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        seen.append((picture.shape, hole.sum()))
+        return picture, picture
+
+    picture, hole = np.full((64, 64, 3), 90, np.uint8), np.zeros((64, 64), bool)
+    hole[9, 9] = True
+    coarse, refined = at_size(fill, 16)(picture, hole)
+    assert seen == [((16, 16, 3), 1)]
+    assert coarse.shape == (64, 64, 3) and (refined == 90).all()
 
 
 def test_figures_know_a_perfect_fill() -> None:

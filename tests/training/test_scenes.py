@@ -41,7 +41,7 @@ def scenes(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def labelled(tmp_path: Path) -> Path:
-    """Red people on a green ground: `coco_a` has one at the left, `coco_full` is covered, `main_a` is excluded."""
+    """Red people on green: `coco_a` has one at the left, `coco_full` is covered, `main_a` is excluded."""
     folder = tmp_path / "instances"
     rows = []
     for name, right in (("coco_a", 30), ("coco_full", 90), ("main_a", 30)):

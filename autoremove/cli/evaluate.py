@@ -1,0 +1,248 @@
+"""`autoremove evaluate`: detection, masks, fills and whole removals, measured on labelled pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from autoremove.cli.lazy import say
+from autoremove.cli.options import device_option
+from autoremove.cli.text import columns
+from autoremove.errors import InputError, UsageError
+
+if TYPE_CHECKING:
+    from autoremove.stages.base import Stage
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@click.group()
+def command() -> None:
+    """Measure detection, masks, fills and whole removals on labelled pictures.
+
+    Each command prints a table, and writes every figure to --json.
+    """
+
+
+def shared_options(sheet: str) -> Callable[[F], F]:
+    """What all evaluations take; ``sheet`` says what theirs shows."""
+    rows = (
+        click.option(
+            "--data",
+            required=True,
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            help="Data folder.",
+        ),
+        click.option(
+            "--json",
+            "json_file",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="File for all figures.",
+        ),
+        click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help=f"PNG file: {sheet}."),
+        click.option("--limit", type=click.IntRange(1), help="At most so many pictures, evenly spaced."),
+        device_option,
+    )
+    return _with(rows)
+
+
+def recipe_options(function: F) -> F:
+    """Which recipe's stages are measured."""
+    rows = (
+        click.option(
+            "--recipe", default="people", show_default=True, help="The recipe whose stages are measured."
+        ),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="STAGE.FIELD=VALUE",
+            help="Override one field; repeatable.",
+        ),
+    )
+    return _with(rows)(function)
+
+
+def _with(rows: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for row in reversed(rows):
+            function = row(function)
+        return function
+
+    return decorate
+
+
+@command.command()
+@shared_options("the twenty worst pictures")
+@recipe_options
+@click.option("--weights", help="Detector by name or file. [default: the recipe's]")
+@click.option(
+    "--labels", help="Classes to judge, e.g. person,car. [default: all that data and detector share]"
+)
+def detect(weights: str | None, labels: str | None, **options: Any) -> None:
+    """Average precision by class, recall by height, false finds.
+
+    DATA is in the `instances` form (images/, masks/, instances.jsonl) or the YOLO form (images/, labels/).
+    Finds on pixels marked 255, and strays in pictures with unlabelled bystanders, count neither way.
+    """
+    from autoremove.evaluation import shipped
+    from autoremove.evaluation.detect import evaluate_detect
+    from autoremove.evaluation.labelled import known_labels
+    from autoremove.evaluation.table import detect_table
+    from autoremove.stages.detect import Detect
+
+    stages = _stages(options, {"detect.weights": weights})
+    stage = shipped.stage_of(stages, Detect)
+    wanted = [name.strip() for name in labels.split(",")] if labels else known_labels(options["data"])
+    classes = shipped.known_classes(stage, wanted)
+    if not classes:
+        raise InputError(
+            f"The detector knows no class that {options['data']} labels.", hint="Check --weights."
+        )
+    result = evaluate_detect(
+        options["data"],
+        shipped.finder(stage, classes, shipped.LEAST_CONFIDENCE),
+        classes=classes,
+        confidence=shipped.shipped_confidence(stages),
+        removed=[name for name in classes if name in stage.labels] or classes,
+        limit=options["limit"],
+        sheet=options["sheet"],
+    )
+    _finish(result, detect_table(result), options)
+
+
+@command.command()
+@shared_options("the twenty worst masks of the first method")
+@recipe_options
+@click.option(
+    "--methods",
+    default="network,box,grabcut",
+    show_default=True,
+    help="Methods of the refine stage; METHOD@WEIGHTS too.",
+)
+@click.option("--weights", help="Weights of the recipe's own method. [default: the recipe's]")
+@click.option("--detector", help="Detector by name or file for the found boxes. [default: the recipe's]")
+def mask(methods: str, weights: str | None, detector: str | None, **options: Any) -> None:
+    """Mask overlap given true and found boxes, what growth leaves uncovered.
+
+    DATA is in the `instances` form. Pixels marked 255 count nowhere.
+    """
+    from autoremove.evaluation import shipped
+    from autoremove.evaluation.labelled import known_labels
+    from autoremove.evaluation.mask import evaluate_mask
+    from autoremove.evaluation.table import mask_table
+    from autoremove.stages.detect import Detect
+    from autoremove.stages.refine import Refine
+
+    stages = _stages(options, {"refine.weights": weights, "detect.weights": detector})
+    stage, refine = shipped.stage_of(stages, Detect), shipped.stage_of(stages, Refine)
+    classes = shipped.known_classes(stage, known_labels(options["data"]))
+    result = evaluate_mask(
+        options["data"],
+        {name.strip(): shipped.refiner(refine, name.strip()) for name in methods.split(",")},
+        shipped.finder(stage, classes, shipped.shipped_confidence(stages)) if classes else None,
+        classes=classes,
+        limit=options["limit"],
+        sheet=options["sheet"],
+    )
+    _finish(result, mask_table(result), options)
+
+
+@command.command()
+@shared_options("pictures side by side")
+@click.option(
+    "--holes",
+    default="silhouettes",
+    show_default=True,
+    help="silhouettes, brush, box, or a file or folder of masks.",
+)
+@click.option(
+    "--models",
+    default="deepfillv2,telea,ns",
+    show_default=True,
+    help="Models of the inpaint stage; NAME@WEIGHTS too.",
+)
+@click.option("--weights", default="embedded", show_default=True, help="Generator by name or file.")
+@click.option(
+    "--size", default=256, show_default=True, type=click.IntRange(32, 4096), help="Side of the crops, pixels."
+)
+@click.option(
+    "--shares", default="10-60", show_default=True, help="Hole area, per cent of the crop, in tens."
+)
+@click.option(
+    "--repeats", default=1, show_default=True, type=click.IntRange(1), help="Holes for each picture."
+)
+@click.option("--seed", default=0, show_default=True, help="Decides the holes.")
+@click.option("--raw", is_flag=True, help="Judge the bare fill, without matching its colours to the picture.")
+def inpaint(models: str, weights: str, holes: str, shares: str, raw: bool, **options: Any) -> None:
+    """Fills against the truth: l1, l2, PSNR, SSIM, seam and sharpness.
+
+    DATA is a folder of whole pictures of any format. The middle square of each gets holes that depend on
+    --seed alone. Errors in per cent of the range. LPIPS and FID are not measured: they need weights of
+    their own.
+    """
+    from autoremove.evaluation import shipped
+    from autoremove.evaluation.holes import holes_of, parse_shares
+    from autoremove.evaluation.inpaint import evaluate_inpaint
+    from autoremove.evaluation.table import inpaint_table
+
+    device = _device(options["device"])
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    if not names:
+        raise UsageError("--models names no model.", hint="E.g. --models deepfillv2,telea,ns.")
+    result = evaluate_inpaint(
+        options["data"],
+        holes_of(holes, options["data"]),
+        {name: shipped.filler(name, weights, device, blend=not raw) for name in names},
+        shares=parse_shares(shares),
+        **{key: options[key] for key in ("size", "repeats", "seed", "limit", "sheet")},
+    )
+    buckets = list(next(iter(result["models"].values())))
+    _finish(result, inpaint_table(result, buckets), options)
+
+
+@command.command()
+@shared_options("before, after, other fills and truth")
+@recipe_options
+def removal(**options: Any) -> None:
+    """The whole pipeline against true empty views; people found again.
+
+    DATA holds NAME_with, NAME_without and NAME_object pictures (the same view with and without an object,
+    and the object in white). On any other folder of pictures only what is found again is counted.
+    """
+    from autoremove.evaluation.removal import evaluate_removal
+    from autoremove.evaluation.table import removal_table
+
+    stages = _stages(options, {})
+    result = evaluate_removal(options["data"], stages, limit=options["limit"], sheet=options["sheet"])
+    _finish(result, removal_table(result), options)
+
+
+def _device(request: str) -> str:
+    from autoremove.models.device import choose, describe
+
+    device = choose(request)
+    say(describe(device))
+    return device.torch_device
+
+
+def _stages(options: dict[str, Any], more: dict[str, str | None]) -> tuple[Stage, ...]:
+    """The recipe's stages with --set and the options that stand for a setting."""
+    from autoremove.evaluation.shipped import recipe_stages
+
+    own = [f"{key}={json.dumps(value)}" for key, value in more.items() if value is not None]
+    recipe_stages(options["recipe"], [*own, *options["settings"]])  # a typo is told before torch is imported
+    return recipe_stages(options["recipe"], [*own, *options["settings"]], _device(options["device"]))
+
+
+def _finish(result: dict[str, Any], table: list[list[str]], options: dict[str, Any]) -> None:
+    from autoremove.evaluation.table import write_json
+
+    for line in columns(table, right=range(1, len(table[0]))):
+        click.echo(line)
+    if options["json_file"]:
+        write_json(options["json_file"], result)

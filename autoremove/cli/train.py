@@ -1,0 +1,114 @@
+"""`autoremove train`: the embedded networks, on one's own pictures or on ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.group()
+def command() -> None:
+    """Train or fine-tune the networks.
+
+    Every run can be stopped at any time and goes on with --resume. Its folder receives the checkpoint, the
+    best weights as safetensors, a log, a curve and sample pictures.
+    """
+
+
+def training_options(function: Callable[..., None]) -> Callable[..., None]:
+    """What all three trainings have in common."""
+    options = [
+        click.option(
+            "--data",
+            multiple=True,
+            required=True,
+            metavar="DIR",
+            help="Folder to learn from; may be repeated.",
+        ),
+        click.option("--validation", metavar="DIR", help="Folder of held-out pictures."),
+        click.option(
+            "--config", type=click.Path(path_type=Path, dir_okay=False), help="YAML file of settings."
+        ),
+        click.option(
+            "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable."
+        ),
+        click.option(
+            "--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder of the run."
+        ),
+        click.option("--resume", is_flag=True, help="Go on from the last checkpoint in --output."),
+        click.option("--time-budget", type=float, metavar="MINUTES", help="Stop after so much training."),
+        click.option("--steps", type=int, help="Stop after so many steps."),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."),
+        click.option("--threads", type=int, default=0, help="CPU threads; 0 = all."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@command.command()
+@training_options
+def detector(**options: Any) -> None:
+    """YOLO on pictures with boxes (YOLO form) or instance masks (`instances` form)."""
+    from autoremove.training import detector as room
+
+    _run(room, room.DetectorConfig, "detector", options)
+
+
+@command.command()
+@training_options
+def masknet(**options: Any) -> None:
+    """The box-to-mask network, on pictures with instance masks (`instances` form)."""
+    from autoremove.training import boxmask as room
+
+    _run(room, room.BoxMaskConfig, "masknet", options)
+
+
+@command.command()
+@training_options
+def inpainter(**options: Any) -> None:
+    """DeepFillv2 on a folder of photos without the objects that are to be removed."""
+    from dataclasses import replace
+
+    from autoremove.training import inpainter as room
+    from autoremove.training.inpainter_config import read_settings
+
+    config = read_settings(options["config"], options["assignments"])
+    config = replace(config, data=options["data"], threads=options["threads"] or config.threads)
+    if options["validation"]:
+        config = replace(config, validation=options["validation"])
+    room.run(
+        config,
+        options["output"],
+        resume=options["resume"],
+        device=options["device"],
+        time_budget=options["time_budget"],
+        steps=options["steps"],
+    )
+
+
+def _run(room: Any, kind: type[Any], shipped: str, options: dict[str, Any]) -> None:
+    """The detector and the mask network differ in nothing that the command line sees."""
+    from dataclasses import replace
+
+    import torch
+
+    from autoremove.models.device import choose
+    from autoremove.training.loop import LoopConfig
+    from autoremove.training.settings import read_config
+
+    if options["threads"]:
+        torch.set_num_threads(options["threads"])
+    config = read_config(kind, shipped, options["config"], options["assignments"])
+    config = replace(config, data=options["data"], validation=options["validation"] or config.validation)
+    steps = options["steps"] or LoopConfig().steps
+    room.run(
+        config,
+        options["output"],
+        resume=options["resume"],
+        device=choose(options["device"]).torch_device,
+        loop=LoopConfig(steps, options["time_budget"]),
+    )

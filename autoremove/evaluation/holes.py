@@ -1,0 +1,154 @@
+"""Holes to measure an inpainter with: drawn by a seed, so that every model and every run gets the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image as PillowImage
+
+from autoremove.errors import InputError, UsageError
+from autoremove.training.holes import Silhouettes, brush, silhouette
+from autoremove.types import Mask
+
+KINDS = ("silhouettes", "brush", "box")
+
+TRIES = 400
+"""Draws before the nearest one to the wanted share is taken."""
+
+Draw = Callable[[int, np.random.Generator], Mask]
+"""Side of the square crop in pixels and a source of chance to one hole."""
+
+
+@dataclass(frozen=True)
+class Holes:
+    """Where the holes come from; ``origin`` says it in words for the record.
+
+    ``draw`` gives a new one by chance; ``fixed`` are masks by picture name (under "" for all pictures).
+    """
+
+    origin: str
+    draw: Draw | None = None
+    fixed: dict[str, Path] | None = None
+
+    def of(self, name: str, size: int, share: tuple[float, float], seed: tuple[int, ...]) -> Mask:
+        """The hole for one square crop, True = fill; drawn ones cover a share between the two of the crop."""
+        if self.draw is None:
+            return _read(self._file(name), size)
+        rng = np.random.default_rng(seed)
+        best, middle = np.zeros((size, size), bool), sum(share) / 2
+        for _ in range(TRIES):
+            hole = self.draw(size, rng)
+            area = float(hole.mean())
+            if share[0] <= area < share[1]:
+                return hole
+            if abs(area - middle) < abs(float(best.mean()) - middle):
+                best = hole
+        return best
+
+    def _file(self, name: str) -> Path:
+        assert self.fixed is not None
+        path = self.fixed.get("", self.fixed.get(name))
+        if path is None:
+            raise InputError(f"{self.origin} has no mask for {name}.", hint="Name each mask as its picture.")
+        return path
+
+
+def holes_of(kind: str, data: Path) -> Holes:
+    """The holes for a word or a file.
+
+    ``silhouettes``: outlines of real objects from ``holes/silhouettes.npz`` beside the data or above it, or
+    drawn figures where there is none; ``brush``: free-form strokes; ``box``: rectangles; else a file: an npz
+    of silhouettes, one mask for all pictures, or a folder of masks named as the pictures.
+    Raises UsageError for anything else.
+    """
+    if kind == "silhouettes":
+        path = near(data)
+        return (
+            _silhouettes(path) if path else Holes("drawn figures (no silhouettes.npz near the data)", figure)
+        )
+    if kind in KINDS:
+        return Holes(kind, {"brush": brush, "box": box}[kind])
+    path = Path(kind)
+    if path.suffix == ".npz" and path.is_file():
+        return _silhouettes(path)
+    if path.is_dir():
+        return Holes(
+            f"masks in {path.name}", fixed={p.stem: p for p in sorted(path.iterdir()) if p.is_file()}
+        )
+    if path.is_file():
+        return Holes(f"the mask {path.name}", fixed={"": path})
+    raise UsageError(
+        f"--holes {kind}: no such file.", hint=f"Take {', '.join(KINDS)}, or a file or folder of masks."
+    )
+
+
+def near(data: Path) -> Path | None:
+    """``silhouettes.npz``, or ``holes/silhouettes.npz``, in the data folder or one of three above it."""
+    start = data.resolve()
+    for folder in (start, *list(start.parents)[:3]):
+        for path in (folder / "silhouettes.npz", folder / "holes" / "silhouettes.npz"):
+            if path.is_file():
+                return path
+    return None
+
+
+def _silhouettes(path: Path) -> Holes:
+    outlines = Silhouettes.load(path)
+
+    def draw(size: int, rng: np.random.Generator) -> Mask:
+        outline = outlines[int(rng.integers(len(outlines)))]
+        return silhouette(size, outline, rng, extent=(0.35, 1.0))
+
+    return Holes("silhouettes of objects", draw)
+
+
+def box(size: int, rng: np.random.Generator) -> Mask:
+    """One rectangle, each side 0.2 to 0.9 of the crop, anywhere inside it."""
+    height, width = (int(v) for v in rng.uniform(0.2, 0.9, 2) * size)
+    top, left = int(rng.integers(0, size - height + 1)), int(rng.integers(0, size - width + 1))
+    hole = np.zeros((size, size), bool)
+    hole[top : top + height, left : left + width] = True
+    return hole
+
+
+def figure(size: int, rng: np.random.Generator) -> Mask:
+    """The outline of a standing person: head, trunk, arms and legs at random angles."""
+    outline = np.zeros((128, 128), np.uint8)
+    cv2.circle(outline, (64, 18), int(rng.integers(9, 13)), 1, -1)
+    half = int(rng.integers(12, 22))
+    cv2.rectangle(outline, (64 - half, 30), (64 + half, 76), 1, -1)
+    for side in (-1, 1):
+        _limb(outline, (64 + side * (half - 4), 36), rng.uniform(-0.2, 0.9) * side, 46, 11)
+        _limb(outline, (64 + side * (half // 2), 72), rng.uniform(-0.1, 0.5) * side, 50, 15)
+    return silhouette(size, outline.astype(bool), rng, extent=(0.35, 1.0))
+
+
+def _limb(outline: np.ndarray, start: tuple[int, int], angle: float, length: int, width: int) -> None:
+    end = (int(start[0] + length * np.sin(angle)), int(start[1] + length * np.cos(angle)))
+    cv2.line(outline, start, end, 1, width)
+
+
+def _read(path: Path, size: int) -> Mask:
+    """A mask file as a square of ``size`` pixels, cropped as its picture is; brighter than half = hole."""
+    with PillowImage.open(path) as opened:
+        grey = np.asarray(opened.convert("L"))
+    side = min(grey.shape)
+    top, left = (grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2
+    square = grey[top : top + side, left : left + side]
+    return np.asarray(cv2.resize(square, (size, size), interpolation=cv2.INTER_NEAREST)) > 127
+
+
+def parse_shares(text: str) -> Sequence[tuple[float, float]]:
+    """``10-30`` to buckets of ten per cent: [(0.1, 0.2), (0.2, 0.3)]. Raises UsageError."""
+    low, _, high = text.partition("-")
+    if not (low.isdecimal() and high.isdecimal() and 0 <= int(low) < int(high) <= 100):
+        raise UsageError(
+            f"--shares {text}: not of the form LOW-HIGH in per cent.", hint="E.g. --shares 10-30."
+        )
+    edges = [*range(int(low), int(high), 10), int(high)]
+    return [(a / 100, b / 100) for a, b in pairwise(edges)]

@@ -1,0 +1,163 @@
+"""The figures of an evaluation as tables for a terminal or a page, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Table = list[list[str]]
+"""Rows of cells, the header first."""
+
+
+def rounded(value: Any, digits: int = 4) -> Any:
+    """A copy fit for JSON: numbers rounded, NaN as null."""
+    if isinstance(value, Mapping):
+        return {str(key): rounded(item, digits) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(item, digits) for item in value]
+    if isinstance(value, float):
+        return round(value, digits) if math.isfinite(value) else None
+    return value
+
+
+def write_json(path: Path, result: Mapping[str, Any]) -> None:
+    """Write a result so that the file appears whole or not at all."""
+    from autoremove.images.atomic import appearing
+
+    with appearing(path) as stream:
+        stream.write((json.dumps(rounded(result), indent=1) + "\n").encode())
+
+
+def markdown(table: Table) -> str:
+    """A pipe table; columns after the first are set right."""
+    header, *rows = table
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (header, rule, *rows))
+
+
+def number(value: Any, form: str = ".3f") -> str:
+    """A figure, or a dash where there was nothing to measure."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "-"
+    return format(value, form)
+
+
+def detect_table(result: Mapping[str, Any]) -> Table:
+    """One row a class."""
+    keys = (
+        "ap50",
+        "ap50_95",
+        "recall_over_64",
+        "recall_32_64",
+        "recall_under_32",
+        "precision",
+        "false_per_picture",
+    )
+    rows = [
+        [name, *[number(figures[key]) for key in keys], str(figures["objects"])]
+        for name, figures in result["classes"].items()
+    ]
+    header = [
+        "class",
+        "AP50",
+        "AP50-95",
+        "recall > 64 px",
+        "32-64 px",
+        "< 32 px",
+        "precision",
+        "false/picture",
+        "objects",
+    ]
+    return [header, *rows]
+
+
+def mask_table(result: Mapping[str, Any]) -> Table:
+    """One row a method."""
+    header = [
+        "method",
+        "IoU person",
+        "IoU all",
+        "IoU found person",
+        "uncovered",
+        "area ratio",
+        "person uncovered",
+        "person area",
+    ]
+    rows = [header]
+    for name, figures in result["methods"].items():
+        given, found, person = figures["iou_given_boxes"], figures["iou_found"], figures["person"]
+        values = [number(given["person"]), number(given["all"]), number(found["person"])]
+        for group in (figures, person):
+            values += [number(group["uncovered"], ".2%"), number(group["area_ratio"], ".2f")]
+        rows.append([name, *values])
+    return rows
+
+
+def inpaint_table(result: Mapping[str, Any], buckets: Sequence[str] = ("all",)) -> Table:
+    """One row a model and bucket."""
+    header = [
+        "model",
+        "holes",
+        "fills",
+        "hole PSNR",
+        "hole l1 %",
+        "PSNR",
+        "SSIM",
+        "seam",
+        "in range",
+        "sharpness",
+        "in range",
+    ]
+    rows = [header]
+    for name, groups in result["models"].items():
+        for bucket in (bucket for bucket in buckets if bucket in groups):
+            row = groups[bucket]
+            values = [
+                number(row["hole_psnr"], ".2f"),
+                number(row["hole_l1"], ".2f"),
+                number(row["psnr"], ".2f"),
+                number(row["ssim"]),
+            ]
+            values += _ratios(row)
+            rows.append([name, bucket, str(row["fills"]), *values])
+    rows.append(["true picture", "all", str(result["fills"]), *["-"] * 4, *_ratios(result["truth"])])
+    return rows
+
+
+def _ratios(row: Mapping[str, Any]) -> list[str]:
+    within = [number(row.get(f"{key}_within"), ".0%") for key in ("seam", "sharpness")]
+    return [number(row.get("seam"), ".2f"), within[0], number(row.get("sharpness"), ".2f"), within[1]]
+
+
+REMOVAL_WAYS = {
+    "psnr_object": "pipeline",
+    "psnr_untouched": "untouched",
+    "psnr_telea_own_mask": "Telea, the pipeline's mask",
+    "psnr_model_true_mask": "the pipeline's model, true mask",
+    "psnr_telea_true_mask": "Telea, true mask",
+}
+
+
+def removal_table(result: Mapping[str, Any]) -> Table:
+    """PSNR by way of removing, then the other figures."""
+    ways = [
+        [name, number(result[key], ".2f") + " dB"] for key, name in REMOVAL_WAYS.items() if result.get(key)
+    ]
+    outside = [number(result.get(key), ".2f") for key in ("psnr_outside", "psnr_outside_untouched")]
+    rows = [
+        ["PSNR outside the object (untouched)", f"{outside[0]} ({outside[1]}) dB"],
+        ["object pixels outside the mask", number(result.get("mask_missed"), ".1%")],
+        ["mask outside the object, of the picture", number(result.get("mask_needless"), ".1%")],
+        ["objects left in place", str(result["objects_left"])],
+    ]
+    rows = rows if ways else []
+    found = f"{number(result['found_again'], '.1%')} of {result['removed']} removed"
+    rows += [
+        ["found again", found],
+        ["put up for review", str(result["review"])],
+        ["pictures", str(result["pictures"])],
+    ]
+    return [["figure", "value"], *[[f"PSNR inside the object: {name}", value] for name, value in ways], *rows]

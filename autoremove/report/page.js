@@ -1,0 +1,176 @@
+"use strict";
+// Cards are built page by page from the rows in this document: thousands of them at once would be slow.
+// Text goes in through textContent only, so that no file name can become markup.
+(() => {
+  const source = document.getElementById("rows");
+  const rows = JSON.parse(source.textContent);
+  const perPage = Number(source.dataset.perPage);
+  const statuses = ["failed", "review", "done", "unchanged"];
+  const state = { status: "all", text: "", order: "name", page: 0 };
+  const by = (id) => document.getElementById(id);
+
+  function make(tag, attributes, ...children) {
+    const node = document.createElement(tag);
+    for (const [key, value] of Object.entries(attributes || {})) {
+      if (key === "text") node.textContent = value;
+      else if (key === "style") for (const [name, v] of Object.entries(value)) node.style.setProperty(name, v);
+      else node.setAttribute(key, value);
+    }
+    node.append(...children.filter(Boolean));
+    return node;
+  }
+
+  const duration = (s) => (s < 0.0995 ? `${Math.round(s * 1000)} ms` : s < 10 ? `${s.toFixed(2)} s` : `${s.toFixed(1)} s`);
+  const percent = (v) => `${(100 * v).toFixed(v < 0.1 ? 1 : 0)} %`;
+  const objects = (row) => row.objects || [];
+  const least = (row) => Math.min(2, ...objects(row).map((o) => o[1]));
+
+  const orders = {
+    name: () => 0, // as they come
+    share: (a, b) => (b.share || 0) - (a.share || 0),
+    objects: (a, b) => objects(b).length - objects(a).length,
+    score: (a, b) => least(a) - least(b),
+    seconds: (a, b) => (b.seconds || 0) - (a.seconds || 0),
+  };
+
+  function chosen() {
+    const text = state.text.toLowerCase();
+    const fits = (row) =>
+      (state.status === "all" || row.status === state.status) &&
+      (!text || row.name.toLowerCase().includes(text) || objects(row).some((o) => o[0].toLowerCase().includes(text)));
+    return rows.filter(fits).sort(orders[state.order]);
+  }
+
+  function picture(kind, address, label) {
+    return make("img", { class: kind, src: address, alt: label, loading: "lazy" });
+  }
+
+  function found(row, previews) {
+    const layer = make("div", { class: "found" });
+    if (previews.mask) layer.append(picture("mask", previews.mask, "what was masked"));
+    if (row.size) {
+      const [height, width] = row.size;
+      for (const [label, score, x1, y1, x2, y2] of objects(row)) {
+        const style = {
+          left: `${(100 * x1) / width}%`, top: `${(100 * y1) / height}%`,
+          width: `${(100 * (x2 - x1)) / width}%`, height: `${(100 * (y2 - y1)) / height}%`,
+        };
+        layer.append(make("div", { class: "box", style }, make("span", { text: `${label} ${score.toFixed(2)}` })));
+      }
+    }
+    return layer;
+  }
+
+  function view(row) {
+    const previews = row.previews || {};
+    const single = previews.thumb || previews.before;
+    const box = make("div", { class: "view" });
+    const ratio = row.size ? row.size[1] / row.size[0] : 1.5;
+    box.style.setProperty("--ratio", ratio);
+    if (!single) {
+      box.append(make("div", { class: "missing", text: row.status === "failed" ? "cannot be shown" : "no preview" }));
+      box.style.setProperty("--ratio", 5);
+      return box;
+    }
+    const first = picture("before", single, previews.after ? `before: ${row.name}` : row.name);
+    if (!row.size) first.addEventListener("load", () => box.style.setProperty("--ratio", first.naturalWidth / first.naturalHeight));
+    box.append(first);
+    if (previews.after) box.append(picture("after", previews.after, `after: ${row.name}`));
+    box.append(found(row, previews));
+    if (previews.after) slider(box, row);
+    return box;
+  }
+
+  function slider(box, row) {
+    const range = make("input", {
+      type: "range", min: 0, max: 100, step: 0.5, value: 50, "aria-label": `Before and after of ${row.name}`,
+    });
+    const move = () => {
+      box.style.setProperty("--at", `${range.value}%`);
+      range.setAttribute("aria-valuetext", `${Math.round(range.value)} percent before`);
+    };
+    range.addEventListener("input", move);
+    box.append(range, make("div", { class: "edge" }));
+    box.append(make("span", { class: "tag left", text: "before" }), make("span", { class: "tag right", text: "after" }));
+    move();
+  }
+
+  function words(row) {
+    const name = row.link ? make("a", { href: row.link, text: row.name }) : make("span", { text: row.name });
+    const text = make("div", { class: "text" }, make("h3", {}, name, make("span", { class: `status ${row.status}`, text: row.status })));
+    if (row.reason) text.append(make("p", { class: `why ${row.status}`, text: row.reason }));
+    if (objects(row).length) {
+      const line = make("p", {});
+      for (const [label, score] of objects(row)) line.append(make("span", { class: "chip", text: `${label} ${score.toFixed(2)}` }));
+      if (row.share) line.append(make("span", { class: "quiet", text: ` ${percent(row.share)} of the picture` }));
+      text.append(line);
+    }
+    const times = make("p", {});
+    for (const [stage, cached, seconds] of row.steps || []) {
+      times.append(make("span", { class: cached ? "chip cached" : "chip", text: cached ? `${stage} cached` : `${stage} ${duration(seconds)}` }));
+    }
+    times.append(make("span", { class: "quiet", text: ` ${duration(row.seconds || 0)} in all` }));
+    text.append(times);
+    return text;
+  }
+
+  function card(row) {
+    const plain = row.status === "unchanged" ? " plain" : "";
+    return make("article", { class: `card ${row.status}${plain}` }, make("div", { class: "well" }, view(row)), words(row));
+  }
+
+  function turn(page) {
+    state.page = page;
+    show();
+    by("tools").scrollIntoView();
+  }
+
+  function numbers(count) {
+    const last = count - 1;
+    const near = new Set([0, last, state.page - 1, state.page, state.page + 1]);
+    const shown = [...near].filter((p) => p >= 0 && p <= last).sort((a, b) => a - b);
+    by("pages").hidden = count < 2;
+    by("pages").replaceChildren();
+    shown.forEach((page, i) => {
+      if (i && page > shown[i - 1] + 1) by("pages").append(make("span", { class: "quiet", text: "..." }));
+      const button = make("button", { type: "button", text: String(page + 1) });
+      if (page === state.page) button.setAttribute("aria-current", "page");
+      button.addEventListener("click", () => turn(page));
+      by("pages").append(button);
+    });
+  }
+
+  function show() {
+    const fitting = chosen();
+    const start = state.page * perPage;
+    by("cards").replaceChildren(...fitting.slice(start, start + perPage).map(card));
+    if (!fitting.length) by("cards").append(make("p", { class: "empty", text: "No picture fits." }));
+    numbers(Math.ceil(fitting.length / perPage));
+  }
+
+  function filters() {
+    for (const status of ["all", ...statuses]) {
+      const count = status === "all" ? rows.length : rows.filter((row) => row.status === status).length;
+      if (!count && status !== "all") continue;
+      const button = make("button", { type: "button", text: `${status} ${count}`, "aria-pressed": status === "all" });
+      button.addEventListener("click", () => {
+        for (const other of by("filters").children) other.setAttribute("aria-pressed", other === button);
+        Object.assign(state, { status, page: 0 });
+        show();
+      });
+      by("filters").append(button);
+    }
+  }
+
+  // Failures and reviews come first; within a status the order of the journal stays.
+  rows.sort((a, b) => statuses.indexOf(a.status) - statuses.indexOf(b.status));
+  filters();
+  by("search").addEventListener("input", (event) => { Object.assign(state, { text: event.target.value, page: 0 }); show(); });
+  by("order").addEventListener("change", (event) => { Object.assign(state, { order: event.target.value, page: 0 }); show(); });
+  by("masks").addEventListener("change", (event) => by("cards").classList.toggle("masks", event.target.checked));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "m" && !event.ctrlKey && !event.metaKey && event.target.type !== "search") by("masks").click();
+  });
+  by("tools").hidden = false;
+  show();
+})();

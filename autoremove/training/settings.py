@@ -1,0 +1,42 @@
+"""Training settings from a YAML file and key=value assignments, checked against a config dataclass."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from autoremove.errors import UsageError
+
+Config = TypeVar("Config")
+
+
+def read_config(kind: type[Config], shipped: str, file: Path | None, assignments: Sequence[str]) -> Config:
+    """A config of ``kind`` from ``file`` (default: the shipped one of that name) and assignments over it.
+
+    Raises UsageError for a file that cannot be read and for names the config does not know.
+    """
+    path = file or Path(__file__).parent / "configs" / f"{shipped}.yaml"
+    try:
+        values: dict[str, Any] = yaml.safe_load(path.read_text()) or {}
+        for assignment in assignments:
+            key, equals, text = assignment.partition("=")
+            if not equals:
+                raise UsageError(f"--set {assignment}: no `=` in it.", hint="Write --set key=value.")
+            values[key] = yaml.safe_load(text)
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"The settings {path} cannot be read ({error}).") from error
+    return kind(**{key: _checked(kind, key, value) for key, value in values.items()})
+
+
+def _checked(kind: type[Any], key: str, value: Any) -> Any:
+    known = [field.name for field in dataclasses.fields(kind)]
+    if key not in known:
+        close = difflib.get_close_matches(key, known, 1)
+        hint = f"Did you mean {close[0]}?" if close else f"Known: {', '.join(known)}."
+        raise UsageError(f"There is no setting {key!r}.", hint=hint)
+    return tuple(value) if isinstance(value, list) else value
