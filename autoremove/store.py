@@ -16,6 +16,9 @@ from autoremove.codecs import CODECS, FORMAT
 from autoremove.errors import OutputError
 from autoremove.types import Ref
 
+PART = ".part-"
+"""How the name of a file begins while it is being written."""
+
 
 def default_root() -> Path:
     """AUTOREMOVE_CACHE, or the platform's cache folder."""
@@ -68,7 +71,8 @@ class Store:
 
     def files(self) -> Iterator[Path]:
         if self.root.is_dir():
-            yield from (path for path in sorted(self.root.rglob("*")) if path.is_file())
+            found = (path for path in sorted(self.root.rglob("*")) if path.is_file())
+            yield from (path for path in found if not _in_writing(path))
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Stage -> (number of artefacts, bytes)."""
@@ -91,6 +95,11 @@ class Store:
             path.unlink(missing_ok=True)
             count, freed = count + 1, freed + size
         return count, freed
+
+
+def _in_writing(path: Path) -> bool:
+    """A file that another process is writing now; after a day it is a leftover of a killed run."""
+    return path.name.startswith(PART) and time.time() - path.stat().st_mtime < 86_400
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -45,7 +45,7 @@ def commit() -> str:
 def in_words(facts: dict[str, str]) -> str:
     """One line."""
     return (
-        f"{facts['processor']}, {facts['cores']} cores, {facts['memory']}, load {facts['load']} at the start, "
+        f"{facts['processor']}, {facts['cores']} cores, {facts['memory']}, load {facts['load']}, "
         f"{facts['system']}, Python {facts['python']}, torch {facts['torch']}"
     )
 

@@ -71,7 +71,14 @@ def one_round(folder: Path, device: str) -> dict[str, tuple[float, float]]:
     found = {"help": timed(["--help"])}
     for name, more in SCENARIOS.items():
         output = folder / f"out-{name}"
-        arguments = ["run", str(folder.parent / "photos"), "--output", str(output), "--cache", str(folder / "store")]
+        arguments = [
+            "run",
+            str(folder.parent / "photos"),
+            "--output",
+            str(output),
+            "--cache",
+            str(folder / "store"),
+        ]
         found[name] = timed([*arguments, "--device", device, "--quiet", "--no-report", *more])
     shutil.rmtree(folder)
     return found
@@ -80,7 +87,12 @@ def one_round(folder: Path, device: str) -> dict[str, tuple[float, float]]:
 def spread(values: Sequence[float]) -> dict[str, Any]:
     """Median, least and most, and the single values."""
     rows = [round(value, 3) for value in values]
-    return {"median": round(statistics.median(values), 3), "least": min(rows), "most": max(rows), "runs": rows}
+    return {
+        "median": round(statistics.median(values), 3),
+        "least": min(rows),
+        "most": max(rows),
+        "runs": rows,
+    }
 
 
 def measure(runs: int, device: str) -> dict[str, Any]:

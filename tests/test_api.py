@@ -98,7 +98,11 @@ def test_a_path_gives_an_upright_pillow_picture(tmp_path: Path) -> None:
 
 
 def test_labels_and_settings_reach_the_recipe(red_is_a_person: list[list[str]]) -> None:
-    remove(builders.scene(), remove=["car", "traffic light"], settings={"refine.grow": 0.1, "detect.sizes": (1, 2)})
+    remove(
+        builders.scene(),
+        remove=["car", "traffic light"],
+        settings={"refine.grow": 0.1, "detect.sizes": (1, 2)},
+    )
     assert red_is_a_person == [
         ["refine.grow=0.1", "detect.sizes=[1, 2]", 'detect.labels=["car", "traffic light"]']
     ]
@@ -180,7 +184,9 @@ def test_a_mask_may_be_a_file(tmp_path: Path) -> None:
     path = photos.write(tmp_path / "mask.png", builders.save(PilImage.fromarray(grey(hole())), "PNG"))
     assert np.array_equal(api.read_mask(path, builders.SIZE_HW), hole())
     # Faint specks round the edges of a JPEG are no holes.
-    rough = photos.write(tmp_path / "mask.jpg", builders.save(PilImage.fromarray(grey(hole())), "JPEG", quality=60))
+    rough = photos.write(
+        tmp_path / "mask.jpg", builders.save(PilImage.fromarray(grey(hole())), "JPEG", quality=60)
+    )
     wrong = api.read_mask(str(rough), builders.SIZE_HW) ^ hole()
     assert wrong.sum() < 30
 

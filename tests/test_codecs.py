@@ -30,7 +30,11 @@ def some_mask() -> ObjectMask:
 def some_patches() -> list[Patch]:
     rng = np.random.default_rng(2)
     return [
-        Patch((1, 2, 1 + w, 2 + h), rng.integers(0, 256, (h, w, 3), np.uint8), rng.integers(0, 256, (h, w), np.uint8))
+        Patch(
+            (1, 2, 1 + w, 2 + h),
+            rng.integers(0, 256, (h, w, 3), np.uint8),
+            rng.integers(0, 256, (h, w), np.uint8),
+        )
         for h, w in ((4, 5), (1, 1))
     ]
 

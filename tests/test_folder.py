@@ -54,7 +54,9 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def pictures(folder: Path) -> dict[str, bytes]:
-    return {name: data for name, data in files(folder).items() if name not in ("journal.jsonl", "recipe.yaml")}
+    return {
+        name: data for name, data in files(folder).items() if name not in ("journal.jsonl", "recipe.yaml")
+    }
 
 
 def ends(rows: list[Row]) -> dict[str, str]:
@@ -194,7 +196,9 @@ def test_the_output_may_lie_inside_the_input(tmp_path: Path, source: Path) -> No
     assert not (inside / "clean").exists()
 
 
-def test_the_store_inside_the_input_is_not_taken_for_photos(tmp_path: Path, source: Path, output: Path) -> None:
+def test_the_store_inside_the_input_is_not_taken_for_photos(
+    tmp_path: Path, source: Path, output: Path
+) -> None:
     inside = Plan(chain.recipe(), Store(source / "store"))
     photos.write(source / "store/x.png", photos.png())
     assert ends(clean([source], output, inside)) == ENDS
@@ -208,7 +212,9 @@ def test_the_input_may_not_lie_inside_the_output(tmp_path: Path, source: Path) -
     assert files(tmp_path) == before
 
 
-def test_names_that_would_meet_are_refused_before_the_start(tmp_path: Path, source: Path, output: Path) -> None:
+def test_names_that_would_meet_are_refused_before_the_start(
+    tmp_path: Path, source: Path, output: Path
+) -> None:
     other = photos.write(tmp_path / "other/a.jpg", photos.png()).parent
     with pytest.raises(InputError, match=r"a\.jpg"):
         clean([source, other], output, plan(tmp_path))

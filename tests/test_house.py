@@ -243,7 +243,8 @@ def test_importing_does_nothing(tmp_path: Path) -> None:
     """Every module imported in an empty home: no file, no folder, no environment variable, no output."""
     home = tmp_path / "home"
     code = (
-        "import importlib, os\nimport cv2, torch  # what they set themselves is not ours\nbefore = dict(os.environ)\n"
+        "import importlib, os\nimport cv2, torch  # what they set themselves is not ours\n"
+        "before = dict(os.environ)\n"
         f"for name in {modules()}:\n    importlib.import_module(name)\n"
         "assert dict(os.environ) == before, set(os.environ.items()) ^ set(before.items())\n"
     )

@@ -129,7 +129,7 @@ def test_an_unknown_recipe_is_met_with_a_suggestion() -> None:
     with pytest.raises(RecipeError) as told:
         load_recipe("poeple")
     assert told.value.hint == "Did you mean people?"
-    with pytest.raises(RecipeError, match="No recipe file nowhere.yaml"):
+    with pytest.raises(RecipeError, match=r"No recipe file nowhere\.yaml"):
         load_recipe("nowhere.yaml")
     with pytest.raises(RecipeError) as told:
         load_recipe("zzz")

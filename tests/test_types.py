@@ -67,7 +67,9 @@ def test_a_sample_carries_references_and_is_small(tmp_path: Path) -> None:
 
 
 def test_a_failure_keeps_what_is_known() -> None:
-    failed = Sample("a.jpg").with_slot("mask", Ref(Path("m")), Step("refine", True, 0)).failed("why", review=True)
+    failed = (
+        Sample("a.jpg").with_slot("mask", Ref(Path("m")), Step("refine", True, 0)).failed("why", review=True)
+    )
     assert (failed.error, failed.review, set(failed.slots)) == ("why", True, {"mask"})
 
 

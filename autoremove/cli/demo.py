@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 
 from autoremove.cli.lazy import say
-from autoremove.cli.options import (
-    MAX_PIXELS,
-    Amount,
-    Request,
-    absolute,
-    cache_option,
-    device_option,
-    folder_option,
-)
+from autoremove.cli.options import Request, absolute, folder_option, pipeline_options
+from autoremove.cli.text import printable
 from autoremove.errors import EXIT_SOME_FAILED, InputError
 
 
@@ -25,25 +18,21 @@ from autoremove.errors import EXIT_SOME_FAILED, InputError
 @folder_option(
     "--output", "-o", default="demo-output", show_default=True, help="Folder for photos and results."
 )
-@device_option
-@cache_option
+@pipeline_options("people")
 @click.pass_context
-def command(ctx: click.Context, /, output: Path, device: str, cache: Path | None) -> None:
+def command(ctx: click.Context, /, output: Path, **options: Any) -> None:
     """Remove the people from the two photos of the ultralytics package, and say where to look.
 
     The photos are copied to OUTPUT/photos, the results go to OUTPUT/clean. Nothing is fetched.
     """
+    from autoremove import images
     from autoremove.cli.run import Run, clean_folder
 
     photos = absolute(output) / "photos"
-    photos.mkdir(parents=True, exist_ok=True)
     for photo in demo_photos():
-        shutil.copyfile(photo, photos / photo.name)
-    say(f"Photos:  {photos}")
-    request = Request(
-        "people", (), (), None, device, cache, Amount("pixels").convert(MAX_PIXELS, None, None), False
-    )
-    rows = clean_folder(Run((photos,), absolute(output) / "clean", request))
+        images.copy(photo, photos / photo.name)
+    say(f"Photos: {printable(photos)}")
+    rows = clean_folder(Run((photos,), absolute(output) / "clean", Request(**options)))
     if any(row.status == "failed" for row in rows):
         ctx.exit(EXIT_SOME_FAILED)
 

@@ -154,6 +154,7 @@ def mask(methods: str, weights: str | None, detector: str | None, **options: Any
 
 @command.command()
 @shared_options("pictures side by side")
+@recipe_options
 @click.option(
     "--holes",
     default="silhouettes",
@@ -166,7 +167,7 @@ def mask(methods: str, weights: str | None, detector: str | None, **options: Any
     show_default=True,
     help="Models of the inpaint stage; NAME@WEIGHTS too.",
 )
-@click.option("--weights", default="embedded", show_default=True, help="Generator by name or file.")
+@click.option("--weights", help="Generator by name or file. [default: the recipe's]")
 @click.option(
     "--size", default=256, show_default=True, type=click.IntRange(32, 4096), help="Side of the crops, pixels."
 )
@@ -177,8 +178,8 @@ def mask(methods: str, weights: str | None, detector: str | None, **options: Any
     "--repeats", default=1, show_default=True, type=click.IntRange(1), help="Holes for each picture."
 )
 @click.option("--seed", default=0, show_default=True, help="Decides the holes.")
-@click.option("--raw", is_flag=True, help="Judge the bare fill, without matching its colours to the picture.")
-def inpaint(models: str, weights: str, holes: str, shares: str, raw: bool, **options: Any) -> None:
+@click.option("--raw", is_flag=True, help="Judge the fill of the inpaint stage alone, before composite.")
+def inpaint(models: str, weights: str | None, holes: str, shares: str, raw: bool, **options: Any) -> None:
     """Fills against the truth: l1, l2, PSNR, SSIM, seam and sharpness.
 
     DATA is a folder of whole pictures of any format. The middle square of each gets holes that depend on
@@ -190,14 +191,14 @@ def inpaint(models: str, weights: str, holes: str, shares: str, raw: bool, **opt
     from autoremove.evaluation.inpaint import evaluate_inpaint
     from autoremove.evaluation.table import inpaint_table
 
-    device = _device(options["device"])
     names = [name.strip() for name in models.split(",") if name.strip()]
     if not names:
         raise UsageError("--models names no model.", hint="E.g. --models deepfillv2,telea,ns.")
+    stages = _stages(options, {"inpaint.weights": weights})
     result = evaluate_inpaint(
         options["data"],
         holes_of(holes, options["data"]),
-        {name: shipped.filler(name, weights, device, blend=not raw) for name in names},
+        {name: shipped.filler(stages, name, blend=not raw) for name in names},
         shares=parse_shares(shares),
         **{key: options[key] for key in ("size", "repeats", "seed", "limit", "sheet")},
     )

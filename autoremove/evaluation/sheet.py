@@ -45,7 +45,7 @@ def tinted(image: Image, mask: Mask, colour: tuple[int, int, int]) -> Image:
     """A copy with the mask laid over it, half transparent."""
     canvas = image.copy()
     canvas[mask] = (image[mask].astype(np.float32) * 0.5 + np.array(colour) * 0.5).astype(np.uint8)
-    return canvas
+    return np.asarray(canvas, np.uint8)
 
 
 def blanked(image: Image, hole: Mask) -> Image:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+import numpy as np
+
 from autoremove.errors import RecipeError
 from autoremove.evaluation.detect import Find
 from autoremove.evaluation.inpaint import Fill
@@ -13,7 +15,6 @@ from autoremove.evaluation.mask import Refining
 from autoremove.pipeline import run_in_memory
 from autoremove.recipe import load_recipe
 from autoremove.stages.base import Stage
-from autoremove.stages.composite import Composite
 from autoremove.stages.detect import Detect
 from autoremove.stages.inpaint import Inpaint
 from autoremove.stages.refine import Refine
@@ -74,15 +75,16 @@ def refiner(refine: Refine, text: str) -> Refining:
     return masks
 
 
-def filler(text: str, weights: str = "embedded", device: str = "cpu", *, blend: bool = True) -> Fill:
-    """A ``MODEL`` or ``MODEL@WEIGHTS`` as a user gets it, or with ``blend`` False its bare fill."""
-    model, _, own = text.partition("@")
-    stages: list[Any] = [Inpaint(model=model, weights=own or weights, max_share=1.0, device=device)]
+def filler(stages: Sequence[Stage], text: str, *, blend: bool = True) -> Fill:
+    """A ``MODEL`` or ``MODEL@WEIGHTS`` in the recipe's last stages, or with ``blend`` False its bare fill."""
+    model, _, weights = text.partition("@")
+    own = stage_of(stages, Inpaint)
+    last: list[Any] = [replace(own, model=model, weights=weights or own.weights, max_share=1.0)]
     if blend:
-        stages.append(Composite())
+        last += [stage for stage in stages if stage.name == "composite"]
 
     def fill(image: Image, hole: Mask) -> Image:
-        return filled(image, stages, ObjectMask(hole, hole.astype("uint16")))
+        return filled(image, last, ObjectMask(hole, hole.astype(np.uint16)))
 
     return fill
 

@@ -76,9 +76,10 @@ def _scores(picture: Picture, start: int, stop: int) -> Tensor:
     grid[:, :-1, :, :-1] += source[:, 1:, :, 1:]
     grid[:, 1:, :, 1:] += source[:, :-1, :, :-1]
     across = _extended(across, width * (begin - first + 1), width * (last + 1 - end))
-    scores = across[width:-width] * picture.scale
-    scores[:, :-width] += across[2 * width :, width:] * picture.scale[:-width]
-    scores[:, width:] += across[: -2 * width, :-width] * picture.scale[width:]
+    scores = across[width:-width].clone()
+    scores[:, :-width] += across[2 * width :, width:]
+    scores[:, width:] += across[: -2 * width, :-width]
+    scores *= picture.scale
     scores = scores[max(start, 0) - first * width : min(stop, height * width) - first * width]
     return _extended(scores, max(-start, 0), max(stop - height * width, 0))
 
@@ -92,7 +93,8 @@ def _fused(picture: Picture, top: int, bottom: int) -> Tensor:
         spans.insert(0, ((height - 1) * width - 1, height * width - 1))
     if bottom == height:
         spans.append((1, width + 1))
-    lines = torch.cat([_row_fused(picture, *span) for span in spans])
+    parts = [_row_fused(picture, *span) for span in spans]
+    lines = parts[0] if len(parts) == 1 else torch.cat(parts)
     if top == 0:
         lines[0] = 0  # nothing comes before the first position of all
     if bottom == height:

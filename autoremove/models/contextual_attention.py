@@ -105,7 +105,7 @@ def _differentiable(
         queries = F.unfold(small, 3, padding=1)
         scores = torch.matmul(queries.transpose(1, 2), queries / norms)
         if fuse:
-            scores = _Fuse.apply(scores, small.shape[-2:])  # type: ignore[no-untyped-call]
+            scores = _Fuse.apply(scores, small.shape[-2:])
         scores = scores * (valid * SOFTMAX_SCALE)
         if masked_keys == "exclude":
             # Finite, so that a sample with no valid key stays free of NaN.

@@ -140,10 +140,26 @@
     });
   }
 
+  const columnsThatFit = () => Math.max(1, Math.min(3, Math.floor(by("cards").clientWidth / 440)));
+  let columns = 1;
+
+  // Each card goes where there is most room, so that a tall picture leaves no gap beside it.
+  function laidOut(shown) {
+    const width = by("cards").clientWidth / columns;
+    const stacks = Array.from({ length: columns }, () => ({ node: make("div", { class: "column" }), height: 0 }));
+    for (const row of shown) {
+      const stack = stacks.reduce((best, one) => (one.height < best.height ? one : best));
+      stack.node.append(card(row));
+      stack.height += 150 + (row.previews ? Math.min(610, row.size ? (width * row.size[0]) / row.size[1] : 300) : 90);
+    }
+    return stacks.map((stack) => stack.node);
+  }
+
   function show() {
     const fitting = chosen();
     const start = state.page * perPage;
-    by("cards").replaceChildren(...fitting.slice(start, start + perPage).map(card));
+    columns = columnsThatFit();
+    by("cards").replaceChildren(...laidOut(fitting.slice(start, start + perPage)));
     if (!fitting.length) by("cards").append(make("p", { class: "empty", text: "No picture fits." }));
     numbers(Math.ceil(fitting.length / perPage));
   }
@@ -168,6 +184,7 @@
   by("search").addEventListener("input", (event) => { Object.assign(state, { text: event.target.value, page: 0 }); show(); });
   by("order").addEventListener("change", (event) => { Object.assign(state, { order: event.target.value, page: 0 }); show(); });
   by("masks").addEventListener("change", (event) => by("cards").classList.toggle("masks", event.target.checked));
+  window.addEventListener("resize", () => { if (columnsThatFit() !== columns) show(); });
   document.addEventListener("keydown", (event) => {
     if (event.key === "m" && !event.ctrlKey && !event.metaKey && event.target.type !== "search") by("masks").click();
   });

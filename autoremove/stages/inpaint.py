@@ -14,6 +14,12 @@ from autoremove.stages.base import SPEED_ONLY, StageFields
 from autoremove.stages.plan import Crop, grown_box, net_size, part, plan, shrink
 from autoremove.types import Image, Mask, ObjectMask, Patch
 
+PATCH_SIDE = 256
+"""Longer side at which patches are searched for; smaller crops than this are never cut."""
+
+FORMLESS, GUIDED = 24, 100
+"""Shorter side at which patch synthesis starts: with a guide later, for its large forms are settled."""
+
 
 @dataclass(frozen=True)
 class Inpaint(StageFields):
@@ -31,7 +37,7 @@ class Inpaint(StageFields):
     model: str = "deepfillv2"
     weights: str = "embedded"
     detail: str = "patches"
-    side: int = 256
+    side: int = 128
     context: float = 0.5
     max_share: float = 0.7
     radius: int = 4
@@ -69,7 +75,7 @@ class Inpaint(StageFields):
         # context from which another is filled.
         blank = image.copy()
         blank[mask] = 127
-        crops = plan(mask, context=self.context, least=min(self.side, 256))
+        crops = plan(mask, context=self.context, least=PATCH_SIDE)
         return [
             patch
             for start in range(0, len(crops), self.crops)
@@ -82,40 +88,44 @@ def by_deepfillv2(stage: Inpaint, blank: Image, mask: Mask, crops: list[Crop]) -
     from autoremove.models import cache
 
     net = cache.load("inpainter", stage.weights, stage.device)
-    inputs = [_shrunk(stage, blank, mask, crop) for crop in crops]
+    inputs = [_shrunk(blank, mask, crop, stage.side) for crop in crops]
     filled: dict[int, Image] = {}
     for shape in {image.shape for image, _ in inputs}:
         rows = [i for i, (image, _) in enumerate(inputs) if image.shape == shape]
         outputs = predict(net, [inputs[i] for i in rows], stage.device)
         filled.update(zip(rows, outputs, strict=True))
     if stage.detail == "patches":
-        pairs = zip(crops, inputs, strict=True)
-        return [by_patches(blank, mask, crop, pair, filled[i]) for i, (crop, pair) in enumerate(pairs)]
+        return [by_patches(blank, mask, crop, filled[i]) for i, crop in enumerate(crops)]
     return [patch_of(crop, enlarged(filled[i], crop)) for i, crop in enumerate(crops)]
 
 
 def by_patchmatch(stage: Inpaint, blank: Image, mask: Mask, crops: list[Crop]) -> list[Patch]:
     """Patches of the picture alone, without a network."""
-    return [by_patches(blank, mask, crop, _shrunk(stage, blank, mask, crop), None) for crop in crops]
+    return [by_patches(blank, mask, crop, None) for crop in crops]
 
 
-def by_patches(blank: Image, mask: Mask, crop: Crop, small: tuple[Image, Mask], guide: Image | None) -> Patch:
+def by_patches(blank: Image, mask: Mask, crop: Crop, guide: Image | None) -> Patch:
     """One crop made of the picture's own patches, after the forms of the guide if there is one.
 
     Where the crop holds too little that is known to copy from, the guide (or diffusion) stands.
     """
     from autoremove.models import patchmatch
 
-    field = patchmatch.fill(*small, guide=guide)
+    small, small_holes = _shrunk(blank, mask, crop, PATCH_SIDE)
+    if guide is not None:
+        size = (small.shape[1], small.shape[0])
+        guide = np.asarray(cv2.resize(guide, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    start = FORMLESS if guide is None else GUIDED
+    field = patchmatch.fill(small, small_holes, guide=guide, start=start)
     own, holes = part(blank, crop.window), _part(mask, crop)
     if field is None:
         return patch_of(crop, enlarged(guide, crop) if guide is not None else _diffused(own, holes, 4))
     return patch_of(crop, patchmatch.at_full_size(own, holes, field))
 
 
-def _shrunk(stage: Inpaint, blank: Image, mask: Mask, crop: Crop) -> tuple[Image, Mask]:
-    """A crop at the size at which it is filled."""
-    return shrink(part(blank, crop.window), _part(mask, crop), net_size(crop.window, stage.side))
+def _shrunk(blank: Image, mask: Mask, crop: Crop, side: int) -> tuple[Image, Mask]:
+    """A crop with its longer side at most ``side``."""
+    return shrink(part(blank, crop.window), _part(mask, crop), net_size(crop.window, side))
 
 
 def predict(net: Any, inputs: list[tuple[Image, Mask]], device: str) -> list[Image]:
@@ -127,7 +137,7 @@ def predict(net: Any, inputs: list[tuple[Image, Mask]], device: str) -> list[Ima
     try:
         with torch.inference_mode():
             _, refined = net(images.to(device).float() / 127.5 - 1, masks.to(device).float())
-    except torch.OutOfMemoryError:
+    except torch.cuda.OutOfMemoryError:
         if len(inputs) == 1:
             raise
         half = len(inputs) // 2

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and kill -9 in the middle of a run: nothing half-written stays, and the next run completes."""
+"""Ctrl-C, SIGTERM and kill -9 amid a run: nothing half-written stays, and the next run completes."""
 
 from __future__ import annotations
 
@@ -42,8 +42,6 @@ def finished(output: Path) -> int:
     return len(journal.read(output / journal.NAME))
 
 
-
-
 def children_of(pid: int) -> list[int]:
     listing = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
     return [int(line) for line in listing.stdout.split()]
@@ -75,9 +73,7 @@ def check_complete(start: Start, arguments: list[object], output: Path) -> None:
     assert (output / "report.html").exists()
 
 
-@pytest.mark.parametrize(
-    ("number", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGINT, 2)]
-)
+@pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGINT, 2)])
 def test_told_to_end(
     number: int, workers: int, start: Start, many: Path, light: list[str], tmp_path: Path
 ) -> None:
@@ -107,7 +103,11 @@ def test_killed(workers: int, start: Start, many: Path, light: list[str], tmp_pa
     workers_of_it = children_of(running.pid) if shutil.which("ps") else []
     running.kill()
     running.wait(60)  # not communicate: orphans would hold the pipes open
-    assert_gone(workers_of_it)
+    try:
+        assert_gone(workers_of_it)
+    finally:
+        for pid in filter(alive, workers_of_it):
+            os.kill(pid, signal.SIGKILL)
     check_complete(start, arguments, output)
 
 

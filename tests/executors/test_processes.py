@@ -1,16 +1,17 @@
-"""Several processes give the same bytes as one, share its store, and end cleanly when one of them does not."""
+"""Several processes give the same bytes as one, share its store, and end cleanly when one dies."""
 
 from __future__ import annotations
 
 import os
-from functools import partial
+from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 
 from autoremove import journal
 from autoremove.errors import AutoremoveError, OutputError
-from autoremove.executors import executor
+from autoremove.executors import executor, processes
 from autoremove.folder import Plan, clean
 from autoremove.store import Store
 from tests.cases import chain, photos
@@ -26,13 +27,22 @@ def die(item: int) -> int:
     return item
 
 
-def refuse(item: int, folder: Path) -> int:
+def refuse(item: int) -> int:
     if item == 1:
-        while not (folder / "0").exists():
-            pass
         raise OutputError("The disk is full.", hint="Free some space.")
-    (folder / str(item)).touch()
     return item
+
+
+class Instant:
+    """A pool whose work is done when it is handed over."""
+
+    def submit(self, work: Callable[[int], int], item: int) -> Future[int]:
+        future: Future[int] = Future()
+        try:
+            future.set_result(work(item))
+        except OutputError as error:
+            future.set_exception(error)
+        return future
 
 
 def pictures(folder: Path) -> dict[str, bytes]:
@@ -74,11 +84,27 @@ def test_a_worker_that_dies_is_told_with_the_way_out() -> None:
     assert "--workers" in str(told.value.hint)
 
 
-def test_a_fatal_error_comes_back_whole_after_what_was_finished(tmp_path: Path) -> None:
-    got: list[int] = []
+def test_a_fatal_error_comes_back_whole() -> None:
     with (
         pytest.raises(OutputError, match="disk is full") as told,
-        executor("processes", 2) as mapper,
+        executor("processes", 1) as mapper,
     ):
-        got.extend(mapper(partial(refuse, folder=tmp_path), range(2)))
+        list(mapper(refuse, [1]))
     assert told.value.hint == "Free some space."
+
+
+def test_what_finished_beside_a_failure_is_handed_over_first() -> None:
+    got: list[int] = []
+    with pytest.raises(OutputError):
+        for value in processes._map(Instant(), 2, refuse, range(100)):  # type: ignore[arg-type]
+            got.append(value)
+    assert sorted(got) == [0, 2, 3, 4, 5]
+
+
+def test_only_a_few_items_wait_so_that_a_folder_of_any_size_fits() -> None:
+    asked: list[int] = []
+    results = processes._map(Instant(), 2, int, (asked.append(item) or item for item in range(1000)))  # type: ignore[arg-type,func-returns-value]
+    next(results)
+    assert len(asked) == 6
+    assert sorted([*results]) != []
+    assert len(asked) == 1000

@@ -47,10 +47,8 @@ def slow(
         if not known.any():
             out.append(torch.zeros_like(one))
             continue
-        if masked_keys == "exclude":
-            scores = scores.masked_fill(known == 0, -torch.inf)
-        else:
-            scores = scores * known
+        dropped = scores.masked_fill(known == 0, -torch.inf)
+        scores = dropped if masked_keys == "exclude" else scores * known
         weights = (scores * 10).softmax(1) * known
         pasted = F.conv_transpose2d(weights, raw, stride=2, padding=1)
         if paste_divisor == "overlap":

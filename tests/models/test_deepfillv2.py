@@ -1,28 +1,21 @@
-"""The generator: its size, its conventions about pictures and masks, and its own files."""
+"""The generator: its size, its conventions about pictures and masks."""
 
 from __future__ import annotations
 
 import copy
-import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from autoremove.errors import OutputError, WeightsError
 from autoremove.models.deepfillv2 import (
     GatedConv,
     Generator,
     GeneratorConfig,
     Layer,
     _eighth,
-    load_generator,
-    save_generator,
 )
 
 PRESETS = ["official", "tf", "pt", "mmagic", "csqiangwen"]
@@ -268,58 +261,3 @@ def test_a_copy_is_its_own_network() -> None:
     with torch.no_grad():
         twin.get_submodule("conv1").weight.zero_()  # type: ignore[operator, union-attr]
         assert network.get_submodule("conv1").weight.any()  # type: ignore[operator, union-attr]
-
-
-def test_saved_and_loaded_network_answers_alike(tmp_path: Path) -> None:
-    network = small("mmagic", fuse=False)
-    path = tmp_path / "weights.safetensors"
-    save_generator(network, path, {"licence": "MIT", "architecture": "cannot be changed"})
-    loaded = load_generator(path)
-    assert loaded.config == network.config
-    assert not loaded.training and next(loaded.parameters()).dtype == torch.float32
-    with safe_open(path, framework="pt") as file:
-        assert file.metadata()["licence"] == "MIT"
-        assert file.metadata()["architecture"] == "deepfillv2"
-        assert file.get_tensor("conv1.weight").dtype == torch.float16
-    image, mask = scene()
-    with torch.no_grad():
-        for a, b in zip(loaded(image, mask), network(image, mask), strict=True):
-            assert (a - b).abs().max() < 0.02
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
-
-
-def test_saving_where_nothing_can_be_written(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="absent"):
-        save_generator(small(), tmp_path / "absent" / "weights.safetensors")
-
-
-CONFIG = json.dumps({"cnum": 8})
-
-
-@pytest.mark.parametrize(
-    ("metadata", "message"),
-    [
-        (None, "no named network"),
-        ({"architecture": "masknet", "config": CONFIG}, "holds masknet, not deepfillv2"),
-        ({"architecture": "deepfillv2"}, "config"),
-        ({"architecture": "deepfillv2", "config": "{"}, "not a whole file"),
-        ({"architecture": "deepfillv2", "config": '{"depth": 3}'}, "depth"),
-        ({"architecture": "deepfillv2", "config": '{"cnum": 3}'}, "cnum=3"),
-        ({"architecture": "deepfillv2", "config": CONFIG}, "conv2_downsample.weight"),
-    ],
-)
-def test_loading_refuses_another_network(tmp_path: Path, metadata: dict | None, message: str) -> None:
-    path = tmp_path / "weights.safetensors"
-    save_file({"conv1.weight": torch.zeros(8, 5, 5, 5)}, path, metadata)
-    with pytest.raises(WeightsError, match=message):
-        load_generator(path)
-
-
-def test_loading_refuses_a_damaged_file(tmp_path: Path) -> None:
-    path = tmp_path / "weights.safetensors"
-    with pytest.raises(WeightsError, match="no weights file"):
-        load_generator(path)
-    save_generator(small(), path)
-    path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(WeightsError, match="not a whole file"):
-        load_generator(path)

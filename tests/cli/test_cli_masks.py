@@ -1,0 +1,151 @@
+"""Masks out (`mask`) and masks in (`inpaint`), one by one and in folders; what one writes the other reads."""
+
+from __future__ import annotations
+
+import filecmp
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+from PIL import Image as PilImage
+
+from autoremove.cli.coco import run_lengths
+from autoremove.cli.inpaint import mask_of
+from tests import builders
+
+Invoke = Callable[..., Result]
+
+
+@pytest.fixture
+def hole() -> np.ndarray:
+    mask = np.zeros(builders.SIZE_HW, np.uint8)
+    x0, y0, x1, y1 = builders.PERSON
+    mask[y0 - 2 : y1 + 2, x0 - 2 : x1 + 2] = 255
+    return mask
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(PilImage.open(path))
+
+
+def redness(path: Path) -> int:
+    x0, y0, x1, y1 = builders.PERSON
+    return int(np.asarray(PilImage.open(path).convert("RGB"))[y0:y1, x0:x1, 0].max())
+
+
+def test_mask_writes_masks_objects_and_coco(
+    invoke: Invoke, photos: Path, light: list[str], tmp_path: Path
+) -> None:
+    output = tmp_path / "masks"
+    settings = light[: light.index("inpaint.model=telea") - 1] + light[light.index("--cache") :]
+    result = invoke("mask", photos, "-o", output, *settings)
+    assert result.exit_code == 1
+    assert "3 objects in 4 pictures, 1 failed" in result.stdout
+    grown, ids = pixels(output / "sub" / "a.png"), pixels(output / "sub" / "a.objects.png")
+    x0, y0, x1, y1 = builders.PERSON
+    assert set(np.unique(grown)) == {0, 255} and grown[y0:y1, x0:x1].min() == 255
+    assert ids.dtype == np.uint16 and set(np.unique(ids)) == {0, 1}
+    assert (grown > 0).sum() > (ids > 0).sum() > 0
+    body = json.loads((output / "coco.json").read_text())
+    assert [row["file_name"] for row in body["images"]] == ["a.png", "b.jpg", "empty street.png", "sub/a.png"]
+    assert body["categories"] == [{"id": 1, "name": "person"}]
+    first = body["annotations"][0]
+    assert first["bbox"] == [x0, y0, x1 - x0, y1 - y0]
+    assert first["area"] == (ids > 0).sum() == sum(first["segmentation"]["counts"][1::2])
+
+
+def test_run_lengths_are_those_of_coco() -> None:
+    coco = pytest.importorskip("pycocotools.mask")
+    random = np.random.default_rng(3)
+    for mask in (random.random((7, 5)) > 0.5, np.ones((3, 4), bool), np.zeros((3, 4), bool)):
+        ours = run_lengths(mask)
+        compressed = coco.frPyObjects(ours, *mask.shape)
+        assert (coco.decode(compressed).astype(bool) == mask).all()
+        assert sum(ours["counts"]) == mask.size
+
+
+def test_two_pictures_of_one_stem(invoke: Invoke, photos: Path, light: list[str], tmp_path: Path) -> None:
+    (photos / "cut.jpg").unlink()
+    PilImage.fromarray(builders.scene()).save(photos / "a.jpg")
+    settings = light[: light.index("inpaint.model=telea") - 1] + light[light.index("--cache") :]
+    assert invoke("mask", photos, "-o", tmp_path / "masks", *settings).exit_code == 0
+    assert {path.name for path in (tmp_path / "masks").glob("a.*")} == {
+        "a.png.png",
+        "a.png.objects.png",
+        "a.jpg.png",
+        "a.jpg.objects.png",
+    }
+    result = invoke("inpaint", photos, tmp_path / "masks", "-o", tmp_path / "filled", "--model", "telea")
+    assert result.exit_code == 0, result.output
+    assert redness(tmp_path / "filled" / "a.png") < 180
+    assert redness(tmp_path / "filled" / "a.jpg") < 190
+    assert filecmp.cmp(photos / "empty street.png", tmp_path / "filled" / "empty street.png", shallow=False)
+
+
+def test_a_recipe_without_masks_is_refused(invoke: Invoke, photos: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "only.yaml"
+    recipe.write_text("about: boxes\nstages: [detect, select]\n")
+    result = invoke("mask", photos, "-o", tmp_path / "masks", "--recipe", recipe)
+    assert (result.exit_code, "makes no masks" in result.stderr) == (2, True)
+
+
+def test_inpaint_one(invoke: Invoke, photos: Path, hole: np.ndarray, tmp_path: Path) -> None:
+    PilImage.fromarray(hole).save(tmp_path / "hole.png")
+    output = tmp_path / "filled.png"
+    result = invoke("inpaint", photos / "a.png", tmp_path / "hole.png", "-o", output, "--model", "ns")
+    assert result.exit_code == 0, result.output
+    assert redness(output) < 180
+    assert (pixels(output)[hole == 0] == builders.scene()[hole == 0]).all()
+    assert (
+        invoke("inpaint", photos / "b.jpg", tmp_path / "hole.png", "-o", tmp_path, "--model", "ns").exit_code
+        == 0
+    )
+    assert PilImage.open(tmp_path / "b.jpg").format == "JPEG"
+
+
+def test_inpaint_refusals(invoke: Invoke, photos: Path, hole: np.ndarray, tmp_path: Path) -> None:
+    good, small = tmp_path / "hole.png", tmp_path / "small.png"
+    PilImage.fromarray(hole).save(good)
+    PilImage.fromarray(hole[:40]).save(small)
+    picture, output = photos / "a.png", tmp_path / "out.png"
+    cases = [
+        ((picture, small, "-o", output), 2, "112 x 40"),
+        ((picture, good, "-o", tmp_path / "out.jpg"), 2, "Name it out.png"),
+        ((picture, good, "-o", picture), 4, "is the input"),
+        ((picture, tmp_path / "none.png", "-o", output), 4, "no file or folder"),
+        ((photos, good, "-o", output), 2, "both"),
+        ((picture, good, "-o", output, "--model", "magic"), 2, "magic"),
+        ((picture, good, "-o", output, "--set", "sid=3"), 2, "Did you mean"),
+        ((picture, good, "-o", output, "--set", "side"), 2, "field=value"),
+        ((picture, good, "-o", output, "--device", "cuda"), 2, "There is no cuda"),
+        ((picture, good, "-o", output, "--weights", "nowhere.pth"), 3, "nowhere.pth"),
+        ((photos / "cut.jpg", good, "-o", tmp_path / "out.jpg", "--model", "ns"), 1, "damaged"),
+    ]
+    for arguments, code, words in cases:
+        result = invoke("inpaint", *arguments)
+        assert (result.exit_code, words in result.stderr) == (code, True), (arguments, result.output)
+    assert not output.exists()
+
+
+def test_inpaint_folder_goes_on(invoke: Invoke, photos: Path, hole: np.ndarray, tmp_path: Path) -> None:
+    masks, output = tmp_path / "masks", tmp_path / "filled"
+    (masks / "sub").mkdir(parents=True)
+    PilImage.fromarray(hole).save(masks / "b.bmp")
+    PilImage.fromarray(hole).save(masks / "sub" / "a.png")
+    PilImage.fromarray(hole[:40]).save(masks / "a.png")
+    result = invoke("inpaint", photos, masks, "-o", output, "--model", "telea")
+    assert result.exit_code == 1
+    assert "2 pictures written" in result.stdout and "3 failed" in result.stdout
+    assert {str(p.relative_to(output)) for p in output.rglob("*") if p.is_file()} == {"b.jpg", "sub/a.png"}
+    assert result.stderr.count("has no mask") == 2
+
+
+def test_where_a_mask_is_looked_for(tmp_path: Path) -> None:
+    for name in ("a.png", "b.jpg.png", "b.png", "c.objects.png"):
+        (tmp_path / name).write_bytes(b"")
+    assert mask_of(Path("a.jpg"), tmp_path) == tmp_path / "a.png"
+    assert mask_of(Path("b.jpg"), tmp_path) == tmp_path / "b.jpg.png"
+    assert mask_of(Path("c.jpg"), tmp_path) is None

@@ -1,0 +1,101 @@
+"""The whole pipeline's figures, with stages that find the red block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+from autoremove.errors import InputError, RecipeError
+from autoremove.evaluation.metrics import psnr
+from autoremove.evaluation.removal import evaluate_removal
+from autoremove.stages.base import StageFields
+from autoremove.stages.composite import Composite
+from autoremove.stages.inpaint import Inpaint
+from autoremove.stages.refine import Refine
+from autoremove.types import Detections
+from tests.evaluation.folders import PERSON, instances, pairs, picture
+
+
+@dataclass(frozen=True)
+class FindRed(StageFields):
+    """Finds one person where the picture is red; ``always`` in any case."""
+
+    always: bool = False
+    name: ClassVar[str] = "detect"
+    version: ClassVar[int] = 1
+    needs: ClassVar[tuple[str, ...]] = ("image",)
+    gives: ClassVar[str] = "detections"
+
+    def __call__(self, image):
+        return [self.one(pixels) for pixels in image]
+
+    def one(self, pixels):
+        ys, xs = np.nonzero((pixels[..., 0] > 200) & (pixels[..., 1] < 40))
+        if self.always:
+            return Detections(np.array([PERSON], np.float32), np.ones(1, np.float32), ("person",))
+        if len(ys) < 20:
+            return Detections.empty()
+        box = np.array([[xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]], np.float32)
+        return Detections(box, np.ones(1, np.float32), ("person",))
+
+
+STAGES = (FindRed(), Refine(method="box", grow=0.0, grow_min=2), Inpaint(model="telea"), Composite())
+
+
+def test_a_pair(tmp_path):
+    result = evaluate_removal(pairs(tmp_path / "pairs"), STAGES, sheet=tmp_path / "sheet.png")
+    untouched, hole = picture(PERSON), np.zeros((100, 120), bool)
+    hole[PERSON[1] : PERSON[3], PERSON[0] : PERSON[2]] = True
+    assert result["psnr_untouched"] == pytest.approx(psnr(untouched, picture(), hole))
+    assert result["psnr_object"] > result["psnr_untouched"] + 8
+    assert result["psnr_telea_own_mask"] == result["psnr_object"]  # the pipeline's model is Telea here
+    assert {"psnr_telea_true_mask", "psnr_model_true_mask", "psnr_outside"} <= set(result)
+    assert result["psnr_outside_untouched"] == 100.0
+    assert (result["mask_missed"], result["objects_left"]) == (0.0, 0)
+    assert 0 < result["mask_needless"] < 0.05
+    assert (result["found_again"], result["removed"], result["review"]) == (0.0, 1, 0)
+    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_is_still_found_is_told(tmp_path):
+    result = evaluate_removal(pairs(tmp_path), (FindRed(always=True), *STAGES[1:]))
+    assert result["found_again"] == 1.0
+
+
+def test_nothing_found_leaves_the_object_in_place(tmp_path):
+    @dataclass(frozen=True)
+    class FindNothing(FindRed):
+        def one(self, pixels):
+            return Detections.empty()
+
+    result = evaluate_removal(pairs(tmp_path), (FindNothing(), *STAGES[1:]))
+    assert result["psnr_object"] == result["psnr_untouched"]
+    assert (result["objects_left"], result["mask_missed"], result["found_again"]) == (1, 1.0, None)
+
+
+def test_a_mask_too_large_is_told_as_review(tmp_path):
+    result = evaluate_removal(pairs(tmp_path), (*STAGES[:2], replace(STAGES[2], max_share=0.01), STAGES[3]))
+    assert result["review"] == 1
+    assert result["psnr_object"] == result["psnr_untouched"]
+
+
+@pytest.mark.parametrize("form", ["pictures", "instances"])
+def test_pictures_without_truth_count_what_is_found_again(tmp_path, form):
+    folder = instances(tmp_path, [{"name": "a", "objects": [("person", PERSON)]}])
+    result = evaluate_removal(folder if form == "instances" else folder / "images", STAGES)
+    assert (result["psnr_object"], result["found_again"], result["removed"]) == (None, 0.0, 1)
+
+
+def test_half_a_pair_is_refused(tmp_path):
+    folder = pairs(tmp_path)
+    (folder / "view_object.png").unlink()
+    with pytest.raises(InputError, match="view_object"):
+        evaluate_removal(folder, STAGES)
+
+
+def test_a_recipe_that_removes_nothing_is_refused(tmp_path):
+    with pytest.raises(RecipeError, match="no stage inpaint"):
+        evaluate_removal(pairs(tmp_path), STAGES[:2])

@@ -1,0 +1,161 @@
+"""MaskNet's training: crops hold their object, its loss ignores what is unclear, and what it exports loads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from autoremove.errors import InputError
+from autoremove.models import masknet
+from autoremove.training import boxmask
+from autoremove.training.boxmask import BoxMaskConfig, BoxMaskTask, jittered, loss_of, read_crops
+from autoremove.training.instances import IGNORE
+from autoremove.training.loop import LoopConfig
+from tests.cases import labelled
+
+
+@pytest.fixture(autouse=True)
+def small_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    full = masknet.MaskNet
+    monkeypatch.setattr(boxmask.masknet, "MaskNet", lambda side: full((4, 4, 6, 6, 6, 6), side))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> BoxMaskConfig:
+    train = labelled.instances(tmp_path / "train")
+    held_out = labelled.instances(tmp_path / "held-out", labelled.PICTURES[:2])
+    return BoxMaskConfig((str(train),), str(held_out), side=32, batch=4, learning_rate=0.02)
+
+
+def test_every_object_becomes_a_crop_round_it(config: BoxMaskConfig) -> None:
+    crops = read_crops(Path(config.data[0]), config)
+    assert [crop.person for crop in crops] == [True, True, False, False, True]
+    assert [crop.weight for crop in crops] == [3.0, 3.0, 1.0, 1.0, 3.0]
+    for crop in crops:
+        assert crop.pixels.shape == (48, 48, 3)
+        x1, y1, x2, y2 = np.rint(crop.box).astype(int)
+        inside = np.zeros((48, 48), np.uint8)
+        inside[y1:y2, x1:x2] = 1
+        assert (crop.truth == inside).mean() > 0.97
+        colour = labelled.COLOURS["person" if crop.person else "dog"]
+        assert (np.abs(crop.pixels[20:28, 20:28].astype(int) - colour) <= 2).all()
+
+
+def test_objects_too_small_to_learn_from_are_left_out(tmp_path: Path) -> None:
+    objects = ((("person", (10, 10, 20, 90)), ("person", (40, 10, 60, 90))),)
+    folder = labelled.instances(tmp_path / "set", objects, source="DAVIS, object only")
+    (crop,) = read_crops(folder, BoxMaskConfig(side=32))
+    assert crop.weight == pytest.approx(3.0 * 0.35)
+
+
+def test_a_jittered_sample_keeps_truth_and_picture_together(config: BoxMaskConfig) -> None:
+    crop = read_crops(Path(config.data[0]), config)[0]
+    rng = np.random.default_rng(0)
+    moved = set()
+    for _ in range(40):
+        planes, truth = jittered(crop, config, rng)
+        assert planes.shape == (4, 32, 32)
+        assert planes.dtype == np.float32
+        assert set(np.unique(planes[3])) == {0.0, 1.0}
+        assert 0 <= planes.min() <= planes.max() <= 1
+        reddish = planes[0] > planes[1]
+        assert (reddish == (truth == 1)).mean() > 0.93
+        assert (planes[3] == (truth == 1)).mean() > 0.6
+        moved.add(int(truth.sum()))
+    assert len(moved) > 10
+
+
+def test_ignored_pixels_teach_nothing() -> None:
+    torch.manual_seed(0)
+    logits = torch.randn(2, 8, 8)
+    truth = (torch.rand(2, 8, 8) > 0.5).to(torch.uint8)
+    truth[:, :3] = IGNORE
+    other = logits.clone()
+    other[:, :3] = 50
+    assert loss_of(other, truth) == pytest.approx(float(loss_of(logits, truth)))
+    right = (truth == 1).float() * 40 - 20
+    assert float(loss_of(right, truth)) < 0.05
+    assert float(loss_of(-right, truth)) > 5
+
+
+def test_a_few_steps_already_help(config: BoxMaskConfig) -> None:
+    task = BoxMaskTask(config)
+    losses = [task.step(0.0)["loss"] for _ in range(50)]
+    assert np.mean(losses[-8:]) < 0.75 * np.mean(losses[:8])
+
+
+def run(config: BoxMaskConfig, output: Path, steps: int, **options: Any) -> None:
+    boxmask.run(config, output, loop=LoopConfig(steps, log_every=1), **options)
+
+
+def test_a_run_can_be_resumed_and_what_it_exports_finds_masks(tmp_path: Path, config: BoxMaskConfig) -> None:
+    output = tmp_path / "run"
+    run(config, output, 2)
+    run(config, output, 5, resume=True)
+    state = torch.load(output / "checkpoint.pt", weights_only=True)
+    assert state["progress"]["step"] == state["task"]["done"] == 5
+    assert all(int(row["step"]) == 5 for row in state["task"]["optimiser"]["state"].values())
+    net = masknet.load_masknet(output / "best.safetensors")
+    assert net.side == 32
+    image, _ = labelled.drawn(labelled.PICTURES[0])
+    ((window, mask),) = masknet.predict(net, image, np.array([[10, 12, 50, 84]], np.float32))
+    assert mask.shape == (window[3] - window[1], window[2] - window[0])
+
+
+def test_the_average_is_what_is_exported(tmp_path: Path, config: BoxMaskConfig) -> None:
+    task = BoxMaskTask(config)
+    for _ in range(3):
+        task.step(0.0)
+    task.export(tmp_path / "mine.safetensors", {"step": "3"})
+    got = masknet.load_masknet(tmp_path / "mine.safetensors").state_dict()
+    for name, value in task.average.state_dict().items():
+        if value.is_floating_point():
+            assert torch.allclose(got[name], value, atol=2e-3), name
+    assert any(
+        not torch.equal(a, b)
+        for a, b in zip(task.average.state_dict().values(), task.net.state_dict().values(), strict=True)
+    )
+
+
+def test_a_task_comes_back_whole(config: BoxMaskConfig) -> None:
+    one = BoxMaskTask(config)
+    for _ in range(2):
+        one.step(0.0)
+    other = BoxMaskTask(config)
+    other.load_state_dict(one.state_dict())
+    assert other.done == 2
+    assert other.validate() == one.validate()
+    assert other.rng.integers(1 << 30) != np.random.default_rng(config.seed).integers(1 << 30)
+
+
+def test_validation_counts_people_and_the_rest(config: BoxMaskConfig) -> None:
+    task = BoxMaskTask(config)
+    figures = task.validate()
+    assert set(figures) == {"score", "iou_person", "iou_all"}
+    assert all(0 <= value <= 1 for value in figures.values())
+    assert task.grid().ndim == 3
+
+
+def test_data_without_people_can_be_validated_too(tmp_path: Path, config: BoxMaskConfig) -> None:
+    from dataclasses import replace
+
+    dogs = labelled.instances(tmp_path / "dogs", labelled.PICTURES[2:3])
+    task = BoxMaskTask(replace(config, validation=str(dogs)))
+    assert set(task.validate()) == {"score", "iou_all"}
+    assert task.grid().ndim == 3
+
+
+@pytest.mark.parametrize("lacking", ["data", "validation"])
+def test_without_objects_training_does_not_start(tmp_path: Path, config: BoxMaskConfig, lacking: str) -> None:
+    from dataclasses import replace
+
+    empty = labelled.instances(tmp_path / "empty", ((("person", (0, 0, 5, 5)),),))
+    for value in ("", str(empty)):
+        chosen: Any = value if lacking == "validation" else tuple(filter(None, [value]))
+        with pytest.raises(InputError, match="no objects"):
+            BoxMaskTask(replace(config, **{lacking: chosen}))

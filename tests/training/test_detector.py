@@ -1,0 +1,111 @@
+"""The detector's training: it learns, is resumed, and what it exports loads as a detector."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from autoremove.errors import InputError, WeightsError
+from autoremove.models.yolo import load_detector, save_detector
+from autoremove.training import detector
+from autoremove.training.detector import DetectorConfig, DetectorTask, recall_at
+from autoremove.training.loop import LoopConfig
+from tests.cases import labelled
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> DetectorConfig:
+    torch.set_num_threads(1)
+    train = labelled.yolo(tmp_path / "train")
+    held_out = labelled.instances(tmp_path / "held-out", labelled.PICTURES[:2])
+    return DetectorConfig((str(train),), str(held_out), sizes=(64,), validation_size=64, batch=4, warmup_steps=1)
+
+
+def test_a_run_is_resumed_and_what_it_exports_is_a_detector(tmp_path: Path, config: DetectorConfig) -> None:
+    output = tmp_path / "run"
+    detector.run(config, output, loop=LoopConfig(2, log_every=1))
+    detector.run(config, output, loop=LoopConfig(4, log_every=1), resume=True)
+    state = torch.load(output / "checkpoint.pt", weights_only=True)
+    assert state["progress"]["step"] == state["task"]["done"] == 4
+    found = load_detector(output / "last.safetensors")
+    assert (found.names, found.imgsz, found.segments) == (("person",), 64, False)
+    image, _ = labelled.drawn(labelled.PICTURES[0])
+    (rows,) = found.detect([image], confidence=0.0001)
+    assert set(rows.label) <= {"person"}
+    assert (rows.xyxy >= 0).all()
+    # What it validates is what it ships: the same boxes, but for half precision.
+    task = DetectorTask(config)
+    task.load_state_dict(state["task"])
+    assert set(task.validate()) == {"score", "ap50", "ap50_95", "recall", "false_per_picture"}
+    assert task.grid().shape[2] == 3
+
+
+def test_a_batch_has_its_boxes_in_shares_of_the_picture(config: DetectorConfig) -> None:
+    task = DetectorTask(replace(config, sizes=(64, 96)))
+    seen = set()
+    for _ in range(6):
+        batch = task._batch(mosaic=0.5)
+        count, _, height, width = batch["img"].shape
+        assert height == width
+        seen.add((width, count))
+        assert 0 <= float(batch["img"].min()) <= float(batch["img"].max()) <= 1
+        boxes = batch["bboxes"]
+        assert len(boxes) == len(batch["cls"]) == len(batch["batch_idx"])
+        assert bool((boxes[:, :2] - boxes[:, 2:] / 2 >= -1e-5).all())
+        assert bool((boxes[:, :2] + boxes[:, 2:] / 2 <= 1 + 1e-5).all())
+        assert set(batch["cls"].flatten().tolist()) <= {0.0}
+        assert batch["batch_idx"].max() < count
+        for (cx, cy, _, _), row in zip(boxes.tolist(), batch["batch_idx"].int().tolist(), strict=True):
+            r, g, b = batch["img"][row, :, int(cy * height), int(cx * width)].tolist()
+            assert r > max(g, b)
+    assert seen == {(64, 4), (96, 4)}
+
+
+def test_training_can_start_from_weights_of_other_classes(tmp_path: Path, config: DetectorConfig) -> None:
+    first = DetectorTask(replace(config, labels=("person", "dog")))
+    path = tmp_path / "start.safetensors"
+    save_detector(first.net.state_dict(), ("person", "dog"), path)
+    task = DetectorTask(replace(config, start=str(path), seed=5))
+    name = "model.0.conv.weight"
+    assert torch.allclose(task.net.state_dict()[name], first.net.state_dict()[name], atol=1e-3)
+    assert torch.equal(task.average.state_dict()[name], task.net.state_dict()[name])
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(WeightsError, match="yolo11n"):
+        DetectorTask(replace(config, start=str(tmp_path / "other.safetensors")))
+
+
+@pytest.mark.parametrize("lacking", ["data", "validation"])
+def test_without_pictures_training_does_not_start(config: DetectorConfig, lacking: str) -> None:
+    nothing: Any = "" if lacking == "validation" else ()
+    with pytest.raises(InputError, match="no pictures"):
+        DetectorTask(replace(config, **{lacking: nothing}))
+
+
+LARGE, SMALL, ELSEWHERE = [0, 0, 20, 40], [0, 0, 20, 20], [50, 50, 60, 90]
+
+
+@pytest.mark.parametrize(
+    ("found", "truth", "recall", "false"),
+    [
+        ([[*LARGE, 0.9, 0]], [LARGE], 1.0, 0.0),
+        ([[*LARGE, 0.1, 0]], [LARGE], 0.0, 0.0),
+        ([[*ELSEWHERE, 0.9, 0]], [LARGE], 0.0, 1.0),
+        ([[*LARGE, 0.9, 0], [*ELSEWHERE, 0.9, 0]], [LARGE], 1.0, 1.0),
+        ([[*LARGE, 0.9, 0]], [], 0.0, 1.0),
+        ([], [LARGE], 0.0, 0.0),
+        ([], [SMALL], 0.0, 0.0),
+        ([], [], 0.0, 0.0),
+        ([[*LARGE, 0.9, 0]], [LARGE, ELSEWHERE], 0.5, 0.0),
+    ],
+)
+def test_recall_counts_large_objects_and_false_finds(found, truth, recall: float, false: float) -> None:
+    rows = torch.tensor(found, dtype=torch.float32).reshape(-1, 6)
+    boxes = np.array(truth, np.float32).reshape(-1, 4)
+    assert recall_at([rows], [boxes], 0.25) == {"recall": recall, "false_per_picture": false}

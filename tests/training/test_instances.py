@@ -1,0 +1,48 @@
+"""Labelled pictures are read with their ids, and a folder of another form is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autoremove.errors import InputError
+from autoremove.training.instances import LabelledPicture, find_picture, read_instances
+from tests.cases import labelled
+
+
+def test_pictures_come_with_their_objects(tmp_path: Path) -> None:
+    pictures = list(read_instances(labelled.instances(tmp_path / "set")))
+    assert len(pictures) == len(labelled.PICTURES)
+    for picture, objects in zip(pictures, labelled.PICTURES, strict=True):
+        image, ids = labelled.drawn(objects)
+        assert np.array_equal(picture.image, image)
+        assert np.array_equal(picture.ids, ids)
+        assert [label for _, label in picture.objects] == [label for label, _ in objects]
+        for (identity, _), (_, box) in zip(picture.objects, objects, strict=True):
+            assert picture.box(identity).tolist() == list(box)
+        assert picture.box(77) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "fully"),
+    [("COCO", True), ("DAVIS (object only)", False), ("Supervisely, person only", False), ("", True)],
+)
+def test_the_source_says_whether_bystanders_are_labelled(source: str, fully: bool) -> None:
+    nothing = np.zeros((1, 1, 3), np.uint8)
+    assert LabelledPicture("a", source, nothing, nothing[..., 0], ()).fully_labelled == fully
+
+
+def test_a_folder_of_another_form_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"instances\.jsonl"):
+        list(read_instances(tmp_path))
+    folder = labelled.instances(tmp_path / "set")
+    (folder / "images" / "picture1.png").unlink()
+    with pytest.raises(InputError, match="picture1"):
+        list(read_instances(folder))
+
+
+def test_pictures_are_found_whatever_their_kind(tmp_path: Path) -> None:
+    (tmp_path / "a.webp").touch()
+    assert find_picture(tmp_path, "a").name == "a.webp"
