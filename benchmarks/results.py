@@ -154,6 +154,7 @@ def write_page(work: Path) -> None:
 
 
 def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description="Measure everything and write RESULTS.md.")
     parser.add_argument("--data", type=Path, help="Folder with instances/test, scenes/test and pairs.")
     parser.add_argument("--only", help=f"Some of {', '.join((*SECTIONS, 'speed'))}, with commas.")

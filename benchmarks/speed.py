@@ -115,6 +115,7 @@ def measure(runs: int, device: str) -> dict[str, Any]:
 
 
 def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description="Seconds per photo, cold and cached.")
     parser.add_argument("--runs", type=int, default=5, help="Rounds after the warm-up (default 5).")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps.")

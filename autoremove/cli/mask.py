@@ -49,7 +49,7 @@ def command(ctx: click.Context, /, inputs: tuple[Path, ...], output: Path, **opt
 def write_masks(inputs: list[Path], output: Path, request: Request) -> list[Row]:
     """Masks, objects and coco.json for every picture; one that fails becomes a row and the others go on."""
     from autoremove.cli.alone import alone_in
-    from autoremove.cli.coco import Coco
+    from autoremove.report.coco import Coco
     from autoremove.cli.prepare import checked_recipe, chosen_store, described, ready_recipe
     from autoremove.cli.progress import Progress
     from autoremove.folder import Plan, plan_jobs
@@ -99,6 +99,7 @@ def mask_names(jobs: list[Job]) -> dict[Job, Path]:
 
 
 def objects_name(name: Path) -> Path:
+    """Where the object ids lie: beside the mask, `NAME.objects.png`."""
     return name.with_name(f"{name.stem}.objects.png")
 
 
@@ -125,7 +126,7 @@ def _write(
     """Both PNG files, and the rows of coco.json; gives the objects found."""
     import numpy as np
 
-    from autoremove.cli.coco import png_of
+    from autoremove.report.coco import png_of
     from autoremove.codecs import load
     from autoremove.store import write_atomically
 

@@ -65,6 +65,7 @@ class Request:
 
 
 def folder_option(*names: str, help: str, **more: Any) -> Callable[[F], F]:
+    """An option that takes a folder, which need not exist."""
     return click.option(*names, type=click.Path(path_type=Path, file_okay=False), help=help, **more)
 
 

@@ -69,6 +69,7 @@ def _check_labels(detect: Any) -> None:
 
 
 def chosen_store(request: Request) -> Store:
+    """The store of --cache, or the default one."""
     from autoremove.store import Store, default_root
 
     return Store(absolute(request.cache or default_root()))

@@ -40,6 +40,7 @@ class Tally:
     judged: int = 0
 
     def figures(self) -> dict[str, Any]:
+        """Recall, precision and false finds."""
         heights, hits = np.array(self.heights), np.array(self.hits, bool)
         found = int(hits.sum())
         figures: dict[str, Any] = {"recall": ratio(found, len(hits))}
@@ -76,28 +77,45 @@ def evaluate_detect(
     Finds that count neither way: those mostly in unclear regions, and strays in pictures whose source does
     not label that class, or labels its main object only. Shares are 0..1, None where there is nothing.
     """
-    tallies = {name: Tally() for name in classes}
-    precision, worst = AveragePrecision(classes), Worst()
-    total, chosen = count_pictures(folder), classes if removed is None else removed
-    pictures = judged = 0
+    judge = _Judge(list(classes), confidence, list(classes if removed is None else removed))
+    total = count_pictures(folder)
     for picture in tqdm(read_boxed(folder, limit), "detect", total=min(total, limit or total), disable=None):
-        found = kept(picture, find(picture.image), classes)
-        precision.add(picture, found)
-        mistakes = [_count(tallies[name], picture, found, name, confidence) for name in classes]
-        if sheet and any(len(group) for case in mistakes for group in (case.missed, case.false)):
-            worst.add(*_case(picture, mistakes))
-        pictures += 1
-        judged += any(name in picture.judged for name in chosen)
+        judge.add(picture, find(picture.image), draw=sheet is not None)
     if sheet:
-        write_sheet(sheet, worst.rows(5))
-    figures = precision.figures()
-    false = sum(tallies[name].false for name in chosen)
-    return {
-        "classes": {name: {**figures[name], **tallies[name].figures()} for name in classes},
-        "false_per_picture": ratio(false, judged),
-        "confidence": confidence,
-        "pictures": pictures,
-    }
+        write_sheet(sheet, judge.worst.rows(5))
+    return judge.figures()
+
+
+class _Judge:
+    """Takes in pictures with their finds one by one, and sums them up."""
+
+    def __init__(self, classes: list[str], confidence: float, removed: list[str]) -> None:
+        self.confidence, self.removed = confidence, removed
+        self.tallies = {name: Tally() for name in classes}
+        self.precision = AveragePrecision(classes)
+        self.worst = Worst()
+        self.pictures = self.judged = 0
+
+    def add(self, picture: Boxed, finds: Detections, *, draw: bool) -> None:
+        found = kept(picture, finds, list(self.tallies))
+        self.precision.add(picture, found)
+        mistakes = [
+            _count(tally, picture, found, name, self.confidence) for name, tally in self.tallies.items()
+        ]
+        if draw and any(len(boxes) for case in mistakes for boxes in (case.missed, case.false)):
+            self.worst.add(*_case(picture, mistakes))
+        self.pictures += 1
+        self.judged += any(name in picture.judged for name in self.removed)
+
+    def figures(self) -> dict[str, Any]:
+        precision = self.precision.figures()
+        false = sum(self.tallies[name].false for name in self.removed)
+        return {
+            "classes": {name: {**precision[name], **tally.figures()} for name, tally in self.tallies.items()},
+            "false_per_picture": ratio(false, self.judged),
+            "confidence": self.confidence,
+            "pictures": self.pictures,
+        }
 
 
 def kept(picture: Boxed, found: Detections, classes: Sequence[str]) -> Detections:
@@ -119,6 +137,7 @@ def kept(picture: Boxed, found: Detections, classes: Sequence[str]) -> Detection
 
 
 def rows_of(labels: Sequence[str], name: str) -> NDArray[np.int64]:
+    """Positions of the rows with that label."""
     return np.array([i for i, label in enumerate(labels) if label == name], np.int64)
 
 
@@ -169,6 +188,7 @@ class AveragePrecision:
         self._metric.warn_on_many_detections = False
 
     def add(self, picture: Boxed, found: Detections) -> None:
+        """Take in one picture with the finds that count."""
         import torch
 
         def columns(xyxy: Boxes, labels: Sequence[str]) -> dict[str, torch.Tensor]:

@@ -48,13 +48,11 @@ def evaluate_inpaint(
     limit: int | None = None,
     sheet: Path | None = None,
 ) -> dict[str, Any]:
-    """Measure inpainting models on a folder of whole pictures.
+    """Measure inpainting models on a folder of whole pictures, each as its middle square of ``size`` pixels.
 
-    Each picture becomes its middle square at ``size`` pixels; drawn holes go through the buckets of
-    ``shares`` picture by picture, ``repeats`` holes for each. By ``seed`` every model and run has the same.
-    Errors are means over fills: l1 and l2 in per cent of the range, PSNR in dB, over the hole and over the
-    whole composite, SSIM over the composite; seam and sharpness are medians, and the share of fills in the
-    range that the eye accepts. ``truth``: seam and sharpness of the true picture at the same holes.
+    Drawn holes go through the buckets of ``shares`` in turn, ``repeats`` for each picture; by ``seed`` every
+    model and run has the same. The figures are those of :func:`figures_of`, summed up by :func:`summary`;
+    ``truth`` holds seam and sharpness of the true pictures at the same holes.
     ``sheet``: a PNG with a row for each of up to forty pictures.
     """
     paths = pictures_below(folder)
@@ -65,29 +63,25 @@ def evaluate_inpaint(
     for number, path in enumerate(tqdm(chosen, "inpaint", disable=None)):
         truth = square(path, size)
         for repeat in range(repeats):
-            bucket = shares[(number + repeat) % len(shares)]
-            hole = holes.of(path.stem, size, bucket, (seed, number, repeat))
-            if not hole.any() or hole.all():
-                continue
-            fills = {"truth": truth, **{name: fill(truth, hole) for name, fill in models.items()}}
-            for name, result in fills.items():
-                rows[name].append(figures_of(result, truth, hole))
-            if sheet and repeat == 0 and number in drawn:
-                cells.append(_sheet_row(path.stem, hole, fills, rows))
+            hole = holes.of(path.stem, size, shares[(number + repeat) % len(shares)], (seed, number, repeat))
+            if hole.any() and not hole.all():
+                fills = {"truth": truth, **{name: fill(truth, hole) for name, fill in models.items()}}
+                for name, result in fills.items():
+                    rows[name].append(figures_of(result, truth, hole))
+                if sheet and repeat == 0 and number in drawn:
+                    cells.append(_sheet_row(path.stem, hole, fills, rows))
     if sheet:
         write_sheet(sheet, cells)
-    truth_rows = rows.pop("truth")
+    return {**_result(rows), "holes": holes.origin, "size": size, "seed": seed, "pictures": len(chosen)}
+
+
+def _result(rows: dict[str, list[Row]]) -> dict[str, Any]:
+    """The models' figures by bucket, and what the true pictures score in the ratios."""
+    truth = summary(rows["truth"])
     return {
-        "models": {name: by_bucket(found) for name, found in rows.items()},
-        "truth": {
-            key: summary(truth_rows).get(key)
-            for key in ("seam", "seam_within", "sharpness", "sharpness_within")
-        },
-        "holes": holes.origin,
-        "size": size,
-        "seed": seed,
-        "pictures": len(chosen),
-        "fills": len(truth_rows),
+        "models": {name: by_bucket(found) for name, found in rows.items() if name != "truth"},
+        "truth": {key: truth.get(key) for key in ("seam", "seam_within", "sharpness", "sharpness_within")},
+        "fills": len(rows["truth"]),
     }
 
 
@@ -114,7 +108,10 @@ def square(path: Path, size: int) -> Image:
 
 
 def figures_of(result: Image, truth: Image, hole: Mask) -> Row:
-    """All figures of one fill."""
+    """All figures of one fill: of the hole, and of the whole composite.
+
+    l1 and l2 in per cent of the range, PSNR in dB, SSIM over the composite.
+    """
     hole_l1, hole_l2 = errors(result, truth, hole)
     l1, l2 = errors(result, truth)
     return {
@@ -141,7 +138,7 @@ def by_bucket(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def summary(rows: Sequence[Row]) -> dict[str, Any]:
-    """Means of the errors, medians of the ratios, shares of fills with a good ratio."""
+    """Means of the errors, medians of the ratios, and the shares of fills whose ratio the eye accepts."""
     columns = {key: np.array([row[key] for row in rows], np.float64) for key in (rows[0] if rows else {})}
     figures: dict[str, Any] = {"fills": len(rows)}
     for key, values in columns.items():

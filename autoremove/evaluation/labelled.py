@@ -66,10 +66,14 @@ def known_labels(folder: Path) -> list[str]:
 
 
 def is_instances(folder: Path) -> bool:
+    """Whether the data set is in the `instances` form."""
+    """Whether a data set is in the `instances` form."""
     return (folder / "instances.jsonl").is_file()
 
 
 def count_pictures(folder: Path) -> int:
+    """How many labelled pictures there are; raises InputError where the folder has neither form."""
+    """Number of pictures in a data set."""
     if is_instances(folder):
         return len(_lines(folder / "instances.jsonl"))
     return len(_label_files(folder))

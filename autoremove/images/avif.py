@@ -24,12 +24,14 @@ def _opened(data: bytes) -> Any:
 
 
 def header(data: bytes) -> Header:
+    """Size, mode, depth and frames, without decoding the pixels."""
     picture = _opened(data)
     turned = exif.orientation(picture.info.get("exif"))
     return Header(picture.size[::-1], picture.mode, 8, turned, frames_of(picture))
 
 
 def decode(data: bytes) -> Samples:
+    """The stored samples, in their own depth and orientation."""
     picture = _opened(data)
     picture.load()
     return samples_of(picture, exif.orientation(picture.info.get("exif")))

@@ -17,11 +17,13 @@ _MASKS = struct.pack("<III", 0x00FF0000, 0x0000FF00, 0x000000FF)
 
 
 def header(data: bytes) -> Header:
+    """Size, mode, depth and frames, without decoding the pixels."""
     picture = opened("BMP", data)
     return Header(picture.size[::-1], picture.mode)
 
 
 def decode(data: bytes) -> Samples:
+    """The stored samples, in their own depth and orientation."""
     picture = opened("BMP", data)
     picture.load()
     return samples_of(picture)

@@ -14,11 +14,13 @@ from autoremove.images.samples import Samples
 
 
 def header(data: bytes) -> Header:
+    """Size, mode, depth and frames, without decoding the pixels."""
     picture = opened("GIF", data)
     return Header(picture.size[::-1], picture.mode, frames=frames_of(picture))
 
 
 def decode(data: bytes) -> Samples:
+    """The stored samples, in their own depth and orientation."""
     picture = opened("GIF", data)
     picture.load()
     return samples_of(picture)

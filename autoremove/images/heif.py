@@ -28,6 +28,7 @@ def _opened(data: bytes) -> Any:
 
 
 def header(data: bytes) -> Header:
+    """Size, mode, depth and frames, without decoding the pixels."""
     found = _opened(data)
     frames = 2 if data[8:12] in _SEQUENCES else len(found)
     picture = found[found.primary_index]

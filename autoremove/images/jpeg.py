@@ -24,11 +24,13 @@ Segment = tuple[int, bytes]
 
 
 def header(data: bytes) -> Header:
+    """Size, mode, depth and frames, without decoding the pixels."""
     picture = opened("JPEG", data)
     return Header(picture.size[::-1], picture.mode, int(picture.bits), exif.orientation(_exif(data)))
 
 
 def decode(data: bytes) -> Samples:
+    """The stored samples, in their own depth and orientation."""
     picture = opened("JPEG", data)
     picture.load()
     return samples_of(picture, exif.orientation(_exif(data)))

@@ -54,6 +54,7 @@ def opened(kind: str, data: bytes) -> Any:
 
 
 def frames_of(picture: PilImage.Image) -> int:
+    """Number of frames or pages."""
     return int(getattr(picture, "n_frames", 1))
 
 

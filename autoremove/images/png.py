@@ -32,6 +32,7 @@ Chunk = tuple[bytes, bytes]
 
 
 def header(data: bytes) -> Header:
+    """Size, mode, depth and frames, without decoding the pixels."""
     depth, colour_type = data[24], data[25]
     picture = opened("PNG", data)
     mode = _MODELS.get(colour_type, "P")
@@ -39,6 +40,7 @@ def header(data: bytes) -> Header:
 
 
 def decode(data: bytes) -> Samples:
+    """The stored samples, in their own depth and orientation."""
     orientation = exif.orientation(_exif(data))
     picture = opened("PNG", data)
     picture.load()  # OpenCV gives half a picture for half a file; this raises.

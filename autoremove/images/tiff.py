@@ -21,6 +21,7 @@ _MODES = {0: "L", 1: "L", 2: "RGB", 3: "P", 5: "CMYK", 6: "YCbCr", 8: "LAB"}
 
 
 def header(data: bytes) -> Header:
+    """Size, mode, depth and frames, without decoding the pixels."""
     pages = ifd.chain(data)
     first = pages[0]
     photometric = first.integer(tiff_blocks.PHOTOMETRIC, _BLACK_IS_ZERO)
@@ -36,6 +37,7 @@ def header(data: bytes) -> Header:
 
 
 def decode(data: bytes) -> Samples:
+    """The stored samples, in their own depth and orientation."""
     page = ifd.chain(data)[0]
     blocks = _plain_blocks(page)
     if blocks is None:

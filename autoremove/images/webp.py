@@ -15,12 +15,14 @@ _QUALITY = 95
 
 
 def header(data: bytes) -> Header:
+    """Size, mode, depth and frames, without decoding the pixels."""
     picture = opened("WEBP", data)
     size_hw, mode, turned = picture.size[::-1], picture.mode, exif.orientation(picture.info.get("exif"))
     return Header(size_hw, mode, orientation=turned, frames=frames_of(picture))
 
 
 def decode(data: bytes) -> Samples:
+    """The stored samples, in their own depth and orientation."""
     picture = opened("WEBP", data)
     picture.load()
     return samples_of(picture, exif.orientation(picture.info.get("exif")))

@@ -30,6 +30,7 @@ class Figures:
 
 
 def figures(rows: Sequence[Row]) -> Figures:
+    """The totals of a run from its rows."""
     removed = Counter(str(found["label"]) for row in rows if row.status == DONE for found in row.objects)
     return Figures(
         {status: sum(row.status == status for row in rows) for status in STATUSES},

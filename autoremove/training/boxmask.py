@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -147,11 +148,9 @@ class BoxMaskTask:
 
     def step(self, progress: float) -> dict[str, float]:
         self.done += 1
-        rate = (
-            self.config.learning_rate
-            * min(1.0, self.done / 100)
-            * (0.5 + 0.5 * np.cos(np.pi * progress) + 0.01)
-        )
+        # Python's floats throughout: a checkpoint with one of numpy's is no plain data and cannot be resumed.
+        cosine = 0.5 + 0.5 * math.cos(math.pi * progress) + 0.01
+        rate = self.config.learning_rate * min(1.0, self.done / 100) * cosine
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         planes, truth = self._batch()

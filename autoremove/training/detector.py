@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,7 +68,8 @@ class DetectorTask:
     def step(self, progress: float) -> dict[str, float]:
         config = self.config
         self.done += 1
-        cosine = config.final_rate + (1 - config.final_rate) * (0.5 + 0.5 * np.cos(np.pi * progress))
+        # Python's floats throughout: a checkpoint with one of numpy's is no plain data and cannot be resumed.
+        cosine = config.final_rate + (1 - config.final_rate) * (0.5 + 0.5 * math.cos(math.pi * progress))
         for group in self.optimiser.param_groups:
             group["lr"] = config.learning_rate * min(1.0, self.done / config.warmup_steps) * cosine
         self.net.train()

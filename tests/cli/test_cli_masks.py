@@ -12,7 +12,7 @@ import pytest
 from click.testing import Result
 from PIL import Image as PilImage
 
-from autoremove.cli.coco import run_lengths
+from autoremove.report.coco import run_lengths
 from autoremove.cli.inpaint import mask_of
 from tests import builders
 
