@@ -86,13 +86,13 @@ def fill(
 ) -> list[Patch]:
     """The finished patches for the holes of an H x W x 3 RGB picture."""
     from autoremove.models.device import choose
-    from autoremove.stages.composite import Composite
 
     chosen = {"model": model, "weights": weights, "max_share": 1.0, **(settings or {})}
-    stage = build_stage("inpaint", chosen, choose(device).torch_device)
+    where = choose(device).torch_device
+    stages = [build_stage("inpaint", chosen, where), build_stage("composite", {}, where)]
     # A mask of one's own has no ring to fade in: all of it is object.
     given = ObjectMask(holes, holes.astype(np.uint16))
-    patches: list[Patch] = run_in_memory(rgb, [stage, Composite()], mask=given)["patches"]
+    patches: list[Patch] = run_in_memory(rgb, stages, mask=given)["patches"]
     return patches
 
 

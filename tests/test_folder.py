@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -287,6 +288,20 @@ def test_a_journal_line_cut_by_a_kill_is_only_one_picture_done_again(tmp_path, s
     rows = clean([source], output, plan(tmp_path))
     assert ends(rows) == ENDS
     assert list(journal.read(path).values()) == rows
+
+
+def test_the_row_after_a_cut_line_is_not_lost_with_it(tmp_path, source, output) -> None:
+    """Killed twice: in the middle of a line, and again right after the first row of the next run."""
+    clean([source], output, plan(tmp_path))
+    path = output / journal.NAME
+    path.write_bytes(path.read_bytes()[:-40])
+
+    def stop(row: Row) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        clean([source], output, plan(tmp_path), on_row=stop)
+    assert json.loads(path.read_text().splitlines()[-1])["relative"] == "a.jpg"
 
 
 def test_rows_of_pictures_that_are_gone_go(tmp_path: Path, source: Path, output: Path) -> None:

@@ -49,10 +49,10 @@ def command(ctx: click.Context, /, inputs: tuple[Path, ...], output: Path, **opt
 def write_masks(inputs: list[Path], output: Path, request: Request) -> list[Row]:
     """Masks, objects and coco.json for every picture; one that fails becomes a row and the others go on."""
     from autoremove.cli.alone import alone_in
-    from autoremove.report.coco import Coco
     from autoremove.cli.prepare import checked_recipe, chosen_store, described, ready_recipe
     from autoremove.cli.progress import Progress
     from autoremove.folder import Plan, plan_jobs
+    from autoremove.report.coco import Coco
     from autoremove.store import write_atomically
 
     recipe = checked_recipe(request)
@@ -126,8 +126,8 @@ def _write(
     """Both PNG files, and the rows of coco.json; gives the objects found."""
     import numpy as np
 
-    from autoremove.report.coco import png_of
     from autoremove.codecs import load
+    from autoremove.report.coco import png_of
     from autoremove.store import write_atomically
 
     found, mask = (load(slot, sample.slots[slot], plan.max_pixels) for slot in ("detections", "mask"))

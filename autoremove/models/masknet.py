@@ -44,7 +44,8 @@ class _Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.act(self.first_norm(self.first(x)))
-        return self.act(self.second_norm(self.second(y)) + self.shortcut(x))
+        out: Tensor = self.act(self.second_norm(self.second(y)) + self.shortcut(x))
+        return out
 
 
 class MaskNet(nn.Module):

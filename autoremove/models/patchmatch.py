@@ -7,6 +7,7 @@ No weights. A guide, such as the soft fill of a network, can decide the large fo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -33,7 +34,11 @@ RATIO = 1.5
 
 @dataclass(frozen=True)
 class Field:
-    """Where a hole's pixels come from. ``source`` H x W x 2 (row, column); known pixels name themselves."""
+    """Where pixels come from. ``source`` H x W x 2 (row, column).
+
+    It reaches half a patch beyond the hole, so that a copy can be compared with what is known there; other
+    known pixels name themselves.
+    """
 
     source: Index
     pixels: Image
@@ -244,28 +249,31 @@ class _Level:
         field = np.stack(np.divmod(places, self.width), -1).reshape(self.height, self.width, 2)
         half = PATCH // 2
         inner = field[half : self.height - half, half : self.width - half]
-        own = np.stack(np.mgrid[: self.height, : self.width], -1)
+        own = np.stack(list(np.mgrid[: self.height, : self.width]), -1)
         shift = np.pad(
             inner - own[half : self.height - half, half : self.width - half],
             ((half, half), (half, half), (0, 0)),
             mode="edge",
         )
         followed = (own + shift).clip(0, [self.height - 1, self.width - 1])
-        return np.asarray(np.where(self.holes[..., None], followed, own), np.int64)
+        near = self.touched | self.holes
+        return np.asarray(np.where(near[..., None], followed, own), np.int64)
 
 
 def at_full_size(image: Image, holes: Mask, field: Field) -> Image:
-    """The field's copies, fetched from the full-size picture.
+    """The field's copies, fetched from the full-size picture, in the holes and in a narrow ring round them.
 
     ``image`` H x W x 3 with its ``holes`` H x W; the field is of the same picture, smaller. Each pixel is the
-    mean of what the shifts of the four cells round it fetch, which hides where shifts meet.
+    mean of what the shifts of the four cells round it fetch, which hides where shifts meet. The ring tells
+    how far the copies differ from what is known, for whoever blends them.
     """
     height, width = holes.shape
     small_h, small_w = field.source.shape[:2]
     fy, fx = height / small_h, width / small_w
-    own = np.stack(np.mgrid[:small_h, :small_w], -1)
+    reach = 2 * math.ceil(2 * max(fy, fx)) + 1
+    ys, xs = np.nonzero(cv2.dilate(holes.astype(np.uint8), np.ones((reach, reach), np.uint8)))
+    own = np.stack(list(np.mgrid[:small_h, :small_w]), -1)
     shift = (field.source - own).astype(np.float32) * np.array([fy, fx], np.float32)
-    ys, xs = np.nonzero(holes)
     soft = np.asarray(cv2.resize(field.pixels, (width, height), interpolation=cv2.INTER_CUBIC), np.float32)
     total, count = np.zeros((len(ys), 3), np.float32), np.zeros(len(ys), np.float32)
     for dy in (-0.5, 0.5):
@@ -277,7 +285,7 @@ def at_full_size(image: Image, holes: Mask, field: Field) -> Image:
             usable = (~holes[sy, sx]).astype(np.float32)
             total += image[sy, sx] * usable[:, None]
             count += usable
-    out = image.copy()
+    out: Image = image.copy()
     fetched = np.where(count[:, None] > 0, total / np.maximum(count, 1)[:, None], soft[ys, xs])
     out[ys, xs] = np.rint(fetched).clip(0, 255).astype(np.uint8)
     return out

@@ -12,16 +12,28 @@ from numpy.typing import NDArray
 from autoremove.stages.base import StageFields
 from autoremove.types import Image, Mask, ObjectMask, Patch
 
+DISC = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
+"""Round a hole, the three pixels of the ring in which a fill is compared with the picture."""
+
+LARGEST = 64.0
+"""Most that is taken for a colour difference at the border, in levels of 255."""
+
+RELAXATIONS = 6
+"""Steps on each level of the membrane."""
+
 
 @dataclass(frozen=True)
 class Composite(StageFields):
     """Fit each fill into its picture.
 
-    ``match``: how much of the colour difference at the border is taken out, 0..1. ``feather``: the share of
-    the grown ring over which the fill fades in, 0..1; the object itself is always replaced whole.
+    ``match``: how much of the colour difference at the border is taken out, 0..1. ``reach``: how far inwards,
+    as a share of the hole's size, so that a rest of the object at the border does not tint all of the fill;
+    0 = all the way. ``feather``: the share of the grown ring over which the fill fades in, 0..1; the object
+    itself is always replaced whole.
     """
 
     match: float = 1.0
+    reach: float = 0.3
     feather: float = 0.35
 
     name: ClassVar[str] = "composite"
@@ -45,18 +57,30 @@ class Composite(StageFields):
         return Patch(patch.xyxy, pixels, np.where(patch.alpha > 0, alpha, 0).astype(np.uint8))
 
     def _matched(self, own: Image, fill: Image, known: Mask) -> Image:
-        if not self.match or not known.any():
+        """The fill with the colour difference at the border, continued inwards, taken out of it."""
+        ring = known & (cv2.dilate((~known).astype(np.uint8), DISC) > 0)
+        if not self.match or not ring.any():
             return fill
-        difference = own.astype(np.float32) - fill.astype(np.float32)
-        shifted = fill + self.match * spread(difference, known)
-        return np.rint(shifted).clip(0, 255).astype(np.uint8)
+        weight = ring.astype(np.float32)
+        difference = (own.astype(np.float32) - fill) * weight[..., None]
+        # Averaged along the ring first, or its texture would run into the fill as streaks.
+        mean = (
+            cv2.GaussianBlur(difference, (0, 0), 2.0)
+            / np.maximum(cv2.GaussianBlur(weight, (0, 0), 2.0), 1e-3)[..., None]
+        )
+        offset = self.match * spread(np.asarray(mean, np.float32).clip(-LARGEST, LARGEST), ring)
+        if self.reach > 0:
+            far = max(8.0, self.reach * float(np.sqrt((~known).sum())))
+            inside = cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 5)
+            offset = offset * np.exp(-np.asarray(inside) / far)[..., None]
+        return np.asarray(np.rint(fill + offset).clip(0, 255), np.uint8)
 
 
 def spread(values: NDArray[np.float32], known: Mask) -> NDArray[np.float32]:
-    """Continue H x W x C values from the known pixels smoothly into the unknown ones.
+    """Continue H x W x C values from the known pixels smoothly into all others: a membrane.
 
-    Push-pull on an image pyramid (Gortler et al. 1996): averages of the known pixels are pushed up level by
-    level, then pulled down into the gaps, which approximates the membrane that Poisson blending solves for.
+    Push-pull on an image pyramid (Gortler et al. 1996) gives the large forms; a few relaxation steps on every
+    level make them meet the known values, which is what Poisson blending (Perez et al. 2003) solves for.
     """
     weight = known.astype(np.float32)
     return _pull(values * weight[..., None], weight)
@@ -71,9 +95,11 @@ def _pull(total: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np
     half = ((width + 1) // 2, (height + 1) // 2)
     smaller = (cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in (total, weight))
     coarse = _pull(*(np.asarray(plane, np.float32) for plane in smaller))
-    below = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    share = np.minimum(weight, 1.0)[..., None]
-    return np.asarray(mean * share + below * (1 - share), np.float32)
+    values = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    fixed = weight[..., None] > 1e-6
+    for _ in range(RELAXATIONS):
+        values = np.where(fixed, mean, cv2.blur(values, (3, 3)))
+    return np.asarray(values, np.float32)
 
 
 def feathered(holes: Mask, tight: Mask, share: float) -> NDArray[np.uint8]:
@@ -85,4 +111,4 @@ def feathered(holes: Mask, tight: Mask, share: float) -> NDArray[np.uint8]:
     ]
     inside = cv2.distanceTransform((~tight).astype(np.uint8), cv2.DIST_L2, 5)
     ramp = outside / np.maximum(share * (outside + inside), 1e-6)
-    return np.rint(np.where(holes, ramp.clip(0, 1), 0) * 255).astype(np.uint8)
+    return np.asarray(np.rint(np.where(holes, np.clip(ramp, 0, 1), 0) * 255), np.uint8)

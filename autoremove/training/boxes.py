@@ -18,7 +18,7 @@ GREY = 114
 """The padding value of the YOLO family."""
 
 AMBIGUOUS = ("bicycle+rider",)
-"""Labels whose region holds a wanted class without a box of its own; painted over, so nothing wrong is taught."""
+"""Labels whose region holds a wanted class without a box of its own; painted over: they teach nothing."""
 
 
 @dataclass(frozen=True)

@@ -106,9 +106,9 @@ def jittered(
 def _recolour(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Random exposure, contrast and white balance; now and then a soft or noisy picture."""
     gain = rng.uniform(0.7, 1.3) * rng.uniform(0.92, 1.08, 3)
-    shifted = (pixels.astype(np.float32) - 114) * gain + 114 + rng.uniform(-25, 25)
+    shifted: NDArray[Any] = (pixels.astype(np.float32) - 114) * gain + 114 + rng.uniform(-25, 25)
     if rng.random() < 0.2:
-        shifted = cv2.GaussianBlur(shifted, (0, 0), rng.uniform(0.4, 1.4))
+        shifted = np.asarray(cv2.GaussianBlur(shifted, (0, 0), rng.uniform(0.4, 1.4)), np.float64)
     if rng.random() < 0.2:
         shifted = shifted + rng.standard_normal(shifted.shape).astype(np.float32) * rng.uniform(2, 12)
     return np.asarray(shifted.clip(0, 255), np.uint8)
@@ -152,7 +152,7 @@ class BoxMaskTask:
         cosine = 0.5 + 0.5 * math.cos(math.pi * progress) + 0.01
         rate = self.config.learning_rate * min(1.0, self.done / 100) * cosine
         for group in self.optimiser.param_groups:
-            group["lr"] = rate
+            group["lr"] = float(rate)  # a numpy number would not load again with weights_only
         planes, truth = self._batch()
         self.net.train()
         loss = loss_of(self.net(planes)[:, 0], truth)

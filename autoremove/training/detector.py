@@ -71,7 +71,7 @@ class DetectorTask:
         # Python's floats throughout: a checkpoint with one of numpy's is no plain data and cannot be resumed.
         cosine = config.final_rate + (1 - config.final_rate) * (0.5 + 0.5 * math.cos(math.pi * progress))
         for group in self.optimiser.param_groups:
-            group["lr"] = config.learning_rate * min(1.0, self.done / config.warmup_steps) * cosine
+            group["lr"] = float(config.learning_rate * min(1.0, self.done / config.warmup_steps) * cosine)
         self.net.train()
         loss, parts = self.net(self._batch(config.mosaic if progress < config.mosaic_until else 0.0))
         self.optimiser.zero_grad(set_to_none=True)
@@ -216,7 +216,8 @@ def _build(config: DetectorConfig) -> Any:
     import_ultralytics()  # keeps it offline and its settings out of the home folder
     from ultralytics.nn.tasks import DetectionModel
 
-    net: Any = DetectionModel(f"{config.architecture}.yaml", nc=len(config.labels), verbose=False)
+    build: Any = DetectionModel
+    net = build(f"{config.architecture}.yaml", nc=len(config.labels), verbose=False)
     net.args = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5)
     if config.start:
         from safetensors.torch import load_file

@@ -12,8 +12,8 @@ import pytest
 from click.testing import Result
 from PIL import Image as PilImage
 
-from autoremove.report.coco import run_lengths
 from autoremove.cli.inpaint import mask_of
+from autoremove.report.coco import run_lengths
 from tests import builders
 
 Invoke = Callable[..., Result]

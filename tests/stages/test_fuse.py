@@ -13,7 +13,9 @@ NEAR = (12, 10, 52, 90)
 FAR = (100, 10, 140, 90)
 
 
-def look(*rows: tuple[tuple[int, int, int, int], float] | tuple[tuple[int, int, int, int], float, str]) -> Detections:
+def look(
+    *rows: tuple[tuple[int, int, int, int], float] | tuple[tuple[int, int, int, int], float, str],
+) -> Detections:
     boxes = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
     labels = tuple(row[2] if len(row) == 3 else "person" for row in rows)
     return Detections(boxes, np.array([row[1] for row in rows], np.float32), labels)
@@ -55,7 +57,9 @@ def test_the_order_of_the_views_does_not_matter() -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         views = [
-            look(*((tuple(box + rng.integers(-3, 4, 4)), rng.uniform(0.1, 1)) for box in np.array([BOX, FAR])))
+            look(
+                *((tuple(box + rng.integers(-3, 4, 4)), rng.uniform(0.1, 1)) for box in np.array([BOX, FAR]))
+            )
             for _ in range(3)
         ]
         one, other = fused(views, 0.1), fused(views[::-1], 0.1)

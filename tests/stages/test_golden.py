@@ -2,7 +2,7 @@
 
 A store keeps artefacts under the version of their stage: who changes what a stage gives and forgets to raise
 its version, serves old artefacts as new ones. When one of these tests fails, raise ``version`` in the stage
-(or ``FORMAT`` in codecs), then write what it prints into ``tests/cases/golden.json``.
+(or ``FORMAT`` in codecs), then write ``tests/cases/golden.json`` anew: ``python -m tests.stages.test_golden``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def mask() -> ObjectMask:
 
 
 def levels(patches: list[Patch]) -> list[list[int]]:
-    """Where each patch is, and its mean colour and opacity in 4 x 4 cells: other libraries round otherwise."""
+    """Where each patch is, its mean colour and opacity in 4 x 4 cells: other libraries round otherwise."""
     rows = []
     for patch in patches:
         cells = [
@@ -67,7 +67,8 @@ def outcomes() -> dict[str, dict[str, Any]]:
     chosen = Select(labels=("person",), max_count=5)([FOUND])[0]
     crops = plan(mask().grown, context=0.5, least=48)
     geometry = [[*crop.window, *crop.hole, int(crop.own.sum())] for crop in crops]
-    composed = Composite()([picture()], [mask()], [telea()])[0]
+    loud = [Patch(p.xyxy, p.pixels // 2 + 90, p.alpha) for p in telea()]
+    composed = Composite()([picture()], [mask()], [loud])[0]
     encoded = {slot: CODECS[slot].encode for slot in ("detections", "mask")}
     return {
         "select": {"version": Select.version, "digest": digest(encoded["detections"](chosen))},
@@ -83,13 +84,13 @@ def outcomes() -> dict[str, dict[str, Any]]:
 
 
 def golden() -> dict[str, dict[str, Any]]:
-    return json.loads(GOLDEN.read_text())
+    return json.loads(GOLDEN.read_text()) if GOLDEN.exists() else {}
 
 
 @pytest.mark.parametrize("name", list(golden()))
 def test_an_outcome_changes_only_with_its_version(name: str) -> None:
     now, then = outcomes()[name], golden()[name]
-    message = f"{name} gives something else: raise its version, then put {json.dumps(now)} into {GOLDEN.name}"
+    message = f"{name} gives something else: raise its version, then python -m tests.stages.test_golden"
     assert now["version"] == then["version"], message
     assert now.get("digest") == then.get("digest"), message
     if "levels" in then:
@@ -98,3 +99,8 @@ def test_an_outcome_changes_only_with_its_version(name: str) -> None:
 
 def test_every_stage_that_runs_without_a_network_is_watched() -> None:
     assert set(golden()) == set(outcomes())
+
+
+if __name__ == "__main__":
+    lines = [f" {json.dumps(name)}: {json.dumps(row)}" for name, row in outcomes().items()]
+    GOLDEN.write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -73,7 +73,9 @@ def test_what_could_teach_something_wrong_is_painted_over(tmp_path: Path) -> Non
     ("source", "weights"),
     [("COCO", [1.0] * 4), ("DAVIS, person only", [0.3] * 4), ("DAVIS, object only", [])],
 )
-def test_partly_labelled_pictures_count_less_or_not_at_all(tmp_path, source: str, weights: list[float]) -> None:
+def test_partly_labelled_pictures_count_less_or_not_at_all(
+    tmp_path, source: str, weights: list[float]
+) -> None:
     folder = labelled.instances(tmp_path / "i", source=source)
     assert [picture.weight for picture in read_boxed(folder, ("person",), 640)] == weights
 

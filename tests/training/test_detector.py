@@ -23,7 +23,9 @@ def config(tmp_path: Path) -> DetectorConfig:
     torch.set_num_threads(1)
     train = labelled.yolo(tmp_path / "train")
     held_out = labelled.instances(tmp_path / "held-out", labelled.PICTURES[:2])
-    return DetectorConfig((str(train),), str(held_out), sizes=(64,), validation_size=64, batch=4, warmup_steps=1)
+    return DetectorConfig(
+        (str(train),), str(held_out), sizes=(64,), validation_size=64, batch=4, warmup_steps=1
+    )
 
 
 def test_a_run_is_resumed_and_what_it_exports_is_a_detector(tmp_path: Path, config: DetectorConfig) -> None:

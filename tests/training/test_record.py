@@ -59,7 +59,10 @@ def test_a_sheet_is_written_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "rows",
     [
-        [{"step": 1, "seconds": 0.1, "loss": 2.0}, {"step": 2, "seconds": 0.2, "loss": 1.0, "val_score": 0.5}],
+        [
+            {"step": 1, "seconds": 0.1, "loss": 2.0},
+            {"step": 2, "seconds": 0.2, "loss": 1.0, "val_score": 0.5},
+        ],
         [{"step": 1, "seconds": 0.1, "val_a": 1, "val_b": 2, "val_c": 3}],
     ],
 )
