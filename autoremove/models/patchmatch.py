@@ -28,6 +28,9 @@ EXHAUSTIVE = 56
 ONCE = 130
 """Up to this side a level is searched whole once; else candidates come from below and from neighbours."""
 
+SHY = 0.02
+"""How far from a hole, beyond the patch itself, sources keep, as a share of the level's longer side."""
+
 RATIO = 1.5
 """How much larger each level of the pyramid is than the one before."""
 
@@ -91,7 +94,12 @@ class _Level:
         inside = np.zeros_like(holes)
         half = PATCH // 2
         inside[half : self.height - half, half : self.width - half] = True
-        self.keys = ~self.touched & inside
+        # Nothing is copied from right beside a hole: a mask that is a little too tight leaves a rest there.
+        margin = PATCH + 2 * round(SHY * max(holes.shape))
+        near = cv2.dilate(holes.astype(np.uint8), np.ones((margin, margin), np.uint8)).astype(bool)
+        self.keys = ~near & inside
+        if not self.keys.any():
+            self.keys = ~self.touched & inside
         self.touched &= inside
         self.key_index = np.flatnonzero(self.keys)
         self.query_index = np.flatnonzero(self.touched)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from autoremove.errors import RecipeError
 from autoremove.stages.base import StageFields
 from autoremove.stages.fuse import fused, mirrored
 from autoremove.types import Detections, Image
@@ -36,6 +37,10 @@ class Detect(StageFields):
     version: ClassVar[int] = 1
     needs: ClassVar[tuple[str, ...]] = ("image",)
     gives: ClassVar[str] = "detections"
+
+    def __post_init__(self) -> None:
+        if not self.sizes or min(self.sizes) < 32:
+            raise RecipeError(f"detect.sizes: {list(self.sizes)} must name at least one size of 32 or more.")
 
     def weights_digest(self) -> str | None:
         from autoremove.models import weights

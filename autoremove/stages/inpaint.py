@@ -53,6 +53,8 @@ class Inpaint(StageFields):
             raise RecipeError(f"inpaint.model: {self.model!r} is none of {', '.join(MODELS)}.")
         if self.detail not in DETAILS:
             raise RecipeError(f"inpaint.detail: {self.detail!r} is none of {', '.join(DETAILS)}.")
+        if self.crops < 1 or self.side < 16:
+            raise RecipeError("inpaint: crops must be at least 1 and side at least 16 pixels.")
 
     def weights_digest(self) -> str | None:
         from autoremove.models import weights

@@ -20,6 +20,9 @@ Cutout = tuple[tuple[int, int, int, int], Mask]
 GRABCUT_SIDE = 320
 """GrabCut works on crops of at most this side: its time grows faster than the picture."""
 
+LEAST = 0.05
+"""A mask that fills less of its box than this is taken for a failure of the network."""
+
 
 @dataclass(frozen=True)
 class Refine(StageFields):
@@ -101,11 +104,13 @@ def _window(box: NDArray[np.float32], size_hw: tuple[int, int]) -> tuple[int, in
 
 
 def by_network(stage: Refine, image: Image, found: Detections) -> list[Cutout]:
-    """The embedded MaskNet."""
+    """The embedded MaskNet; where it sees next to nothing, the box: an object must not stay unseen."""
     from autoremove.models import cache, masknet
 
     net = cache.load("masknet", stage.weights, stage.device)
-    return masknet.predict(net, image, found.xyxy, threshold=stage.threshold)
+    masks = masknet.predict(net, image, found.xyxy, threshold=stage.threshold)
+    boxes = by_box(stage, image, found)
+    return [m if m[1].sum() >= LEAST * b[1].size else b for m, b in zip(masks, boxes, strict=True)]
 
 
 def by_box(stage: Refine, image: Image, found: Detections) -> list[Cutout]:

@@ -2,7 +2,7 @@
 
 A store keeps artefacts under the version of their stage: who changes what a stage gives and forgets to raise
 its version, serves old artefacts as new ones. When one of these tests fails, raise ``version`` in the stage
-(or ``FORMAT`` in codecs), then write ``tests/cases/golden.json`` anew: ``python -m tests.stages.test_golden``.
+(or ``FORMAT`` in codecs), then renew ``tests/cases/golden.json``: ``python -m tests.stages.test_golden``.
 """
 
 from __future__ import annotations

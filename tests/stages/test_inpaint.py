@@ -10,6 +10,7 @@ import torch
 
 from autoremove.errors import RecipeError, ReviewNeeded
 from autoremove.models import cache, weights
+from autoremove.stages import inpaint
 from autoremove.stages.inpaint import MODELS, PATCH_SIDE, Inpaint, predict
 from autoremove.stages.plan import plan
 from autoremove.types import Image, ObjectMask
@@ -44,20 +45,24 @@ def painter(monkeypatch: pytest.MonkeyPatch) -> Painter:
     return net
 
 
+@pytest.fixture(autouse=True)
+def quick_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patch synthesis at its full side takes seconds a crop."""
+    monkeypatch.setattr(inpaint, "PATCH_SIDE", 48)
+
+
 def crowd() -> tuple[Image, ObjectMask]:
     """Four red people in a scene, far enough apart to be filled one by one, near enough to see each other."""
-    picture = builders.scene((300, 420), person=False)
-    ids = np.zeros((300, 420), np.uint16)
-    for number, x in enumerate((20, 120, 220, 320)):
-        picture[90:190, x : x + 50] = builders.RED
-        ids[90:190, x : x + 50] = number + 1
-    grown = np.zeros(ids.shape, bool)
-    for x in (20, 120, 220, 320):
-        grown[86:194, x - 4 : x + 54] = True
+    picture = builders.scene((120, 170), person=False)
+    ids, grown = np.zeros((120, 170), np.uint16), np.zeros((120, 170), bool)
+    for number, x in enumerate((8, 48, 88, 128)):
+        picture[36:76, x : x + 20] = builders.RED
+        ids[36:76, x : x + 20] = number + 1
+        grown[32:80, x - 4 : x + 24] = True
     return picture, ObjectMask(grown, ids)
 
 
-@pytest.mark.parametrize("side", [256, 128, 64])
+@pytest.mark.parametrize("side", [256, 96, 48])
 def test_the_network_never_sees_anybody(painter: Painter, side: int) -> None:
     picture, mask = crowd()
     Inpaint(side=side, detail="none")([picture], [mask])
@@ -72,7 +77,7 @@ def test_the_network_never_sees_anybody(painter: Painter, side: int) -> None:
 @pytest.mark.parametrize("model", [name for name in MODELS if name != "deepfillv2"])
 def test_no_other_method_paints_people_either(model: str) -> None:
     picture, mask = crowd()
-    (patches,) = Inpaint(model=model, side=48)([picture], [mask])
+    (patches,) = Inpaint(model=model, side=24)([picture], [mask])
     assert len(patches) == 4
     for patch in patches:
         assert not red(patch.pixels).any()
@@ -87,12 +92,12 @@ def picture_with(picture: Image, patch: Any) -> Image:
 @pytest.mark.parametrize("detail", ["none", "patches"])
 def test_patches_share_out_the_mask_and_lie_in_the_picture(painter: Painter, detail: str) -> None:
     picture, mask = crowd()
-    (patches,) = Inpaint(side=40, detail=detail)([picture], [mask])
+    (patches,) = Inpaint(side=24, detail=detail)([picture], [mask])
     filled = np.zeros(mask.grown.shape, int)
     for patch in patches:
         x1, y1, x2, y2 = patch.xyxy
-        assert 0 <= x1 < x2 <= 420
-        assert 0 <= y1 < y2 <= 300
+        assert 0 <= x1 < x2 <= 170
+        assert 0 <= y1 < y2 <= 120
         assert patch.pixels.shape == (y2 - y1, x2 - x1, 3)
         assert patch.alpha.shape == (y2 - y1, x2 - x1)
         filled[y1:y2, x1:x2] += patch.alpha == 255
