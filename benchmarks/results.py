@@ -41,7 +41,7 @@ from autoremove.evaluation.table import (
 
 PAGE = ROOT / "benchmarks" / "RESULTS.md"
 
-MODELS = "deepfillv2,patchmatch,telea,ns"
+MODELS = "deepfillv2,deepfillv2+none,patchmatch,telea,ns"
 
 
 @dataclass(frozen=True)

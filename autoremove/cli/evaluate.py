@@ -165,7 +165,7 @@ def mask(methods: str, weights: str | None, detector: str | None, **options: Any
     "--models",
     default="deepfillv2,telea,ns",
     show_default=True,
-    help="Models of the inpaint stage; NAME@WEIGHTS too.",
+    help="Models of the inpaint stage; NAME+none for a network without patches, NAME@WEIGHTS too.",
 )
 @click.option("--weights", help="Generator by name or file. [default: the recipe's]")
 @click.option(

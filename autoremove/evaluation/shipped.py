@@ -76,10 +76,19 @@ def refiner(refine: Refine, text: str) -> Refining:
 
 
 def filler(stages: Sequence[Stage], text: str, *, blend: bool = True) -> Fill:
-    """A ``MODEL`` or ``MODEL@WEIGHTS`` in the recipe's last stages, or with ``blend`` False its bare fill."""
-    model, _, weights = text.partition("@")
+    """A ``MODEL[+DETAIL][@WEIGHTS]`` in the recipe's last stages; with ``blend`` False its bare fill."""
+    name, _, weights = text.partition("@")
+    model, _, detail = name.partition("+")
     own = stage_of(stages, Inpaint)
-    last: list[Any] = [replace(own, model=model, weights=weights or own.weights, max_share=1.0)]
+    last: list[Any] = [
+        replace(
+            own,
+            model=model,
+            weights=weights or own.weights,
+            detail=detail or own.detail,
+            max_share=1.0,
+        )
+    ]
     if blend:
         last += [stage for stage in stages if stage.name == "composite"]
 

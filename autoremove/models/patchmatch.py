@@ -28,7 +28,7 @@ EXHAUSTIVE = 56
 ONCE = 130
 """Up to this side a level is searched whole once; else candidates come from below and from neighbours."""
 
-SHY = 0.02
+SHY = 0.01
 """How far from a hole, beyond the patch itself, sources keep, as a share of the level's longer side."""
 
 RATIO = 1.5

@@ -17,7 +17,7 @@ from autoremove.types import Image, Mask, ObjectMask, Patch
 PATCH_SIDE = 256
 """Longer side at which patches are searched for; smaller crops than this are never cut."""
 
-FORMLESS, GUIDED = 24, 100
+FORMLESS, GUIDED = 24, 40
 """Shorter side at which patch synthesis starts: with a guide later, for its large forms are settled."""
 
 

@@ -37,8 +37,8 @@ class Refine(StageFields):
 
     method: str = "network"
     weights: str = "embedded"
-    threshold: float = 0.4
-    grow: float = 0.05
+    threshold: float = 0.35
+    grow: float = 0.08
     grow_min: int = 3
     grow_max: int = 80
 
