@@ -29,7 +29,7 @@ from machine import ROOT, commit, in_words, machine
 
 PHOTOS = ("bus.jpg", "zidane.jpg")
 
-GROWN = ("--set", "refine.grow=0.08")
+GROWN = ("--set", "refine.grow=0.1")
 
 SCENARIOS: dict[str, tuple[str, ...]] = {
     "cold": (),

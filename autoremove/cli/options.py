@@ -88,7 +88,7 @@ def pipeline_options(recipe: str) -> Callable[[F], F]:
             "settings",
             multiple=True,
             metavar="STAGE.FIELD=VALUE",
-            help="Override one field of the recipe, e.g. refine.grow=0.08. May be repeated.",
+            help="Override one field of the recipe, e.g. refine.grow=0.12. May be repeated.",
         ),
         click.option("--remove", multiple=True, metavar="LABELS", help="What to remove, e.g. person,car."),
         click.option(

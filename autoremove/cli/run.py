@@ -60,7 +60,7 @@ def command(
 
     \b
     autoremove run photos/ --output clean/
-    autoremove run photos/ -o clean/ --set refine.grow=0.08
+    autoremove run photos/ -o clean/ --set refine.grow=0.12
 
     Inputs are never changed. A picture with nothing to remove is copied byte for byte. Whatever goes wrong
     with one picture is listed, and the others go on. Stop whenever you like: the same command goes on where

@@ -17,7 +17,7 @@ from autoremove.types import Image, Mask, ObjectMask, Patch
 PATCH_SIDE = 256
 """Longer side at which patches are searched for; smaller crops than this are never cut."""
 
-FORMLESS, GUIDED = 24, 40
+FORMLESS, GUIDED = 24, 70
 """Shorter side at which patch synthesis starts: with a guide later, for its large forms are settled."""
 
 
@@ -37,7 +37,7 @@ class Inpaint(StageFields):
     model: str = "deepfillv2"
     weights: str = "embedded"
     detail: str = "patches"
-    side: int = 128
+    side: int = 256
     context: float = 0.5
     max_share: float = 0.7
     radius: int = 4
