@@ -39,7 +39,7 @@ class Inpaint(StageFields):
     detail: str = "patches"
     side: int = 256
     context: float = 0.5
-    max_share: float = 0.7
+    max_share: float = 0.9
     radius: int = 4
     crops: int = field(default=4, metadata=SPEED_ONLY)
 
