@@ -159,7 +159,7 @@ def test_nothing_to_remove_is_no_patch_and_loads_no_network(monkeypatch: pytest.
     assert Inpaint()([np.zeros((20, 30, 3), np.uint8)], [empty]) == [[]]
 
 
-@pytest.mark.parametrize(("share", "refused"), [(0.69, False), (0.71, True), (1.0, True)])
+@pytest.mark.parametrize(("share", "refused"), [(0.89, False), (0.91, True), (1.0, True)])
 def test_too_much_is_for_a_person_to_decide(share: float, refused: bool) -> None:
     grown = np.zeros((100, 100), bool)
     grown[: round(share * 100)] = True
