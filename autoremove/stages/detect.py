@@ -28,7 +28,7 @@ class Detect(StageFields):
 
     weights: str = "embedded"
     labels: tuple[str, ...] = ("person",)
-    confidence: float = 0.125
+    confidence: float = 0.2
     iou: float = 0.6
     sizes: tuple[int, ...] = (256, 384, 512, 640)
     mirror: bool = True
