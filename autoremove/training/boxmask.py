@@ -16,6 +16,7 @@ from torch import Tensor
 
 from autoremove.errors import InputError
 from autoremove.models import masknet
+from autoremove.training.averaged import Averaged
 from autoremove.training.instances import IGNORE, LabelledPicture, read_instances
 from autoremove.training.loop import LoopConfig, train
 from autoremove.training.record import data_digest, tile
@@ -125,12 +126,13 @@ def loss_of(logits: Tensor, truth: Tensor) -> Tensor:
     return (entropy * known).sum() / known.sum() + dice.mean()
 
 
-class BoxMaskTask:
+class BoxMaskTask(Averaged):
     """MaskNet in the training loop."""
 
     def __init__(self, config: BoxMaskConfig, device: str = "cpu") -> None:
         self.config, self.device = config, device
         torch.manual_seed(config.seed)
+        self.seed = config.seed
         self.rng = np.random.default_rng(config.seed)
         self.crops = [crop for folder in config.data for crop in read_crops(Path(folder), config)]
         self.held_out = read_crops(Path(config.validation), config) if config.validation else []
@@ -160,7 +162,8 @@ class BoxMaskTask:
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         self.optimiser.step()
-        self._follow()
+        # The start is ramped, or the noise of the first steps would stay in the average.
+        self.follow(min(self.config.ema, self.done / (self.done + 20)))
         return {"loss": float(loss.detach())}
 
     def _batch(self) -> tuple[Tensor, Tensor]:
@@ -168,18 +171,6 @@ class BoxMaskTask:
         pairs = [jittered(self.crops[i], self.config, self.rng) for i in chosen]
         planes, truth = (torch.from_numpy(np.stack(column)) for column in zip(*pairs, strict=True))
         return planes.to(self.device), truth.to(self.device)
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        """The exponential moving average that is shipped; its start is ramped, or noise would stay in it."""
-        keep = min(self.config.ema, self.done / (self.done + 20))
-        for ours, theirs in zip(
-            self.average.state_dict().values(), self.net.state_dict().values(), strict=True
-        ):
-            if ours.is_floating_point():
-                ours.lerp_(theirs, 1 - keep)
-            else:
-                ours.copy_(theirs)
 
     @torch.inference_mode()
     def _chances(self, crops: list[Crop]) -> NDArray[np.float32]:
@@ -227,22 +218,6 @@ class BoxMaskTask:
             true[truth == 1] = true[truth == 1] // 2 + np.array([0, 110, 0], np.uint8)
             cells.append(np.concatenate([shown, true], 1))
         return tile([cells[i : i + 4] for i in range(0, len(cells), 4)])
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "net": self.net.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "done": self.done,
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.net.load_state_dict(state["net"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.done = state["done"]
-        # A resumed run must not see the first samples again.
-        self.rng = np.random.default_rng(self.config.seed + self.done)
 
     def export(self, path: Path, metadata: dict[str, str]) -> None:
         masknet.save_masknet(self.average, path, metadata)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from autoremove.errors import InputError, WeightsError
+from autoremove.training.averaged import Averaged
 from autoremove.training.boxes import BoxedPicture, augmented, letterboxed, read_boxed
 from autoremove.training.loop import LoopConfig, train
 from autoremove.training.record import data_digest, tile
@@ -42,12 +43,13 @@ class DetectorConfig:
     seed: int = 0
 
 
-class DetectorTask:
+class DetectorTask(Averaged):
     """YOLO11 in the training loop: AdamW, EMA, mosaic switched off towards the end."""
 
     def __init__(self, config: DetectorConfig, device: str = "cpu") -> None:
         self.config, self.device = config, device
         torch.manual_seed(config.seed)
+        self.seed = config.seed
         self.rng = np.random.default_rng(config.seed)
         side = int(max(config.sizes) * 1.2)
         self.pictures = [p for folder in config.data for p in read_boxed(Path(folder), config.labels, side)]
@@ -78,7 +80,8 @@ class DetectorTask:
         loss.sum().backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
         self.optimiser.step()
-        self._follow()
+        # A run from trained weights keeps them in the average until it has something better.
+        self.follow(config.ema * (1.0 if config.start else 1 - float(np.exp(-self.done / 200))))
         # ultralytics 8.4.180 made it a dict
         values = list(parts.values()) if isinstance(parts, dict) else list(parts)
         return dict(zip(("box", "class", "distribution"), (float(value) for value in values), strict=True))
@@ -100,19 +103,6 @@ class DetectorTask:
             "bboxes": torch.from_numpy(xywh.astype(np.float32)).to(self.device),
             "batch_idx": torch.from_numpy(index).float().to(self.device),
         }
-
-    @torch.no_grad()
-    def _follow(self) -> None:
-        # A run that starts from trained weights keeps them in the average until it has something better.
-        ramp = 1 - np.exp(-self.done / 200) if not self.config.start else 1.0
-        keep = self.config.ema * ramp
-        for ours, theirs in zip(
-            self.average.state_dict().values(), self.net.state_dict().values(), strict=True
-        ):
-            if ours.is_floating_point():
-                ours.lerp_(theirs, 1 - keep)
-            else:
-                ours.copy_(theirs)
 
     @torch.inference_mode()
     def _found(self, pictures: list[BoxedPicture], confidence: float) -> list[Tensor]:
@@ -162,22 +152,6 @@ class DetectorTask:
                     cv2.rectangle(image, (x1, y1), (x2, y2), colour, 2)
             cells.append(image)
         return tile([cells[i : i + 4] for i in range(0, len(cells), 4)])
-
-    def state_dict(self) -> dict[str, Any]:
-        return {
-            "net": self.net.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "done": self.done,
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.net.load_state_dict(state["net"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.done = state["done"]
-        # A resumed run must not see the first samples again.
-        self.rng = np.random.default_rng(self.config.seed + self.done)
 
     def export(self, path: Path, metadata: dict[str, str]) -> None:
         from autoremove.models.yolo import save_detector

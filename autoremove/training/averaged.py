@@ -1,0 +1,47 @@
+"""What the tasks of detector and mask network share: the average that is shipped, and the checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+
+class Averaged:
+    """A network under training with the exponential moving average of its weights."""
+
+    net: Any  # each task has a network of its own kind
+    average: Any
+    optimiser: torch.optim.Optimizer
+    rng: np.random.Generator
+    seed: int
+    done: int
+
+    @torch.no_grad()
+    def follow(self, keep: float) -> None:
+        """Move the average towards the network; ``keep`` 0..1 is the share that stays."""
+        pairs = zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True)
+        for ours, theirs in pairs:
+            if ours.is_floating_point():
+                ours.lerp_(theirs, 1 - keep)
+            else:
+                ours.copy_(theirs)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a resumed run needs."""
+        return {
+            "net": self.net.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "done": self.done,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from such a state."""
+        self.net.load_state_dict(state["net"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.done = state["done"]
+        # A resumed run must not see the first samples again.
+        self.rng = np.random.default_rng(self.seed + self.done)
