@@ -142,12 +142,13 @@ def _written(job: Job, plan: Plan, sample: Sample) -> Row:
     patches = load("patches", sample.slots["patches"], plan.max_pixels) if "patches" in sample.slots else []
     status = DONE if patches else UNCHANGED
     made_from = _recipe_of_output(sample, changed=bool(patches))
-    if not _up_to_date(job, made_from):
+    digest = _finished_digest(job, made_from)
+    if digest is None:
         if patches:
             images.write(job.source.path, job.target, patches)
         else:
             images.copy(job.source.path, job.target)
-    digest = Ref(job.target).digest
+        digest = Ref(job.target).digest
     return dataclasses.replace(
         row, status=status, output=str(job.target), made_from=made_from, output_sha256=digest
     )
@@ -175,12 +176,13 @@ def _recipe_of_output(sample: Sample, *, changed: bool) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _up_to_date(job: Job, made_from: str) -> bool:
-    """Done means: the journal says from what, and the file still is what was written."""
+def _finished_digest(job: Job, made_from: str) -> str | None:
+    """The digest of a finished output: the journal says from what, and it still is what was written."""
     before = job.before
     if before is None or before.made_from != made_from or not job.target.is_file():
-        return False
-    return Ref(job.target).digest == before.output_sha256
+        return None
+    digest = Ref(job.target).digest
+    return digest if digest == before.output_sha256 else None
 
 
 def _described(job: Job, plan: Plan, sample: Sample) -> Row:

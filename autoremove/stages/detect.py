@@ -48,7 +48,12 @@ class Detect(StageFields):
         return weights.digest(self.weights, "detector")
 
     def __call__(self, image: list[Image]) -> list[Detections]:
-        views = [self._view(image, size, mirror) for size in self.sizes for mirror in self._mirrors()]
+        turned = [np.ascontiguousarray(pixels[:, ::-1]) for pixels in image] if self.mirror else []
+        views = [
+            self._view(turned if mirror else image, size, mirror)
+            for size in self.sizes
+            for mirror in self._mirrors()
+        ]
         return [fused(looks, self.confidence) for looks in zip(*views, strict=True)]
 
     def _mirrors(self) -> tuple[bool, ...]:
@@ -61,7 +66,7 @@ class Detect(StageFields):
         detector = cache.load("detector", self.weights, self.device)
         single = len(self.sizes) * len(self._mirrors()) == 1
         found = detector.detect(
-            [np.ascontiguousarray(pixels[:, ::-1]) if mirror else pixels for pixels in image],
+            image,
             labels=self.labels or None,
             confidence=self.confidence if single else WEAK,
             iou=self.iou,

@@ -97,23 +97,28 @@ def by_deepfillv2(stage: Inpaint, blank: Image, mask: Mask, crops: list[Crop]) -
         outputs = predict(net, [inputs[i] for i in rows], stage.device)
         filled.update(zip(rows, outputs, strict=True))
     if stage.detail == "patches":
-        return [by_patches(blank, mask, crop, filled[i]) for i, crop in enumerate(crops)]
+        # Shrinking a large crop takes longer than it looks: what the network saw serves the patches too.
+        same = inputs if stage.side == PATCH_SIDE else [_shrunk(blank, mask, c, PATCH_SIDE) for c in crops]
+        return [by_patches(blank, mask, crop, same[i], filled[i]) for i, crop in enumerate(crops)]
     return [patch_of(crop, enlarged(filled[i], crop)) for i, crop in enumerate(crops)]
 
 
 def by_patchmatch(stage: Inpaint, blank: Image, mask: Mask, crops: list[Crop]) -> list[Patch]:
     """Patches of the picture alone, without a network."""
-    return [by_patches(blank, mask, crop, None) for crop in crops]
+    return [by_patches(blank, mask, crop, _shrunk(blank, mask, crop, PATCH_SIDE), None) for crop in crops]
 
 
-def by_patches(blank: Image, mask: Mask, crop: Crop, guide: Image | None) -> Patch:
+def by_patches(
+    blank: Image, mask: Mask, crop: Crop, shrunk: tuple[Image, Mask], guide: Image | None
+) -> Patch:
     """One crop made of the picture's own patches, after the forms of the guide if there is one.
 
+    ``shrunk``: the crop and its holes at PATCH_SIDE, where patches are searched for.
     Where the crop holds too little that is known to copy from, the guide (or diffusion) stands.
     """
     from autoremove.models import patchmatch
 
-    small, small_holes = _shrunk(blank, mask, crop, PATCH_SIDE)
+    small, small_holes = shrunk
     if guide is not None:
         size = (small.shape[1], small.shape[0])
         guide = np.asarray(cv2.resize(guide, size, interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autoremove.errors import UsageError
+from autoremove.training.settings import read_values
 
 
 @dataclass(frozen=True)
@@ -100,16 +101,4 @@ def read_settings(file: Path | None, assignments: Sequence[str] = ()) -> Inpaint
 
     Values are read as YAML: ``stages=[{until: 1, size: 64, batch: 8}]``.
     """
-    import yaml
-
-    path = file or Path(__file__).parent / "configs" / "inpainter.yaml"
-    try:
-        values = yaml.safe_load(path.read_text()) or {}
-        for assignment in assignments:
-            key, found, value = assignment.partition("=")
-            if not found:
-                raise UsageError(f"--set {assignment}: no `=` in it.", hint="Write --set key=value.")
-            values[key] = yaml.safe_load(value)
-    except (OSError, yaml.YAMLError) as error:
-        raise UsageError(f"The settings {path} cannot be read ({error}).") from error
-    return InpainterConfig.of(values)
+    return InpainterConfig.of(read_values("inpainter", file, assignments))

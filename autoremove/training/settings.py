@@ -20,6 +20,12 @@ def read_config(kind: type[Config], shipped: str, file: Path | None, assignments
 
     Raises UsageError for a file that cannot be read and for names the config does not know.
     """
+    values = read_values(shipped, file, assignments)
+    return kind(**{key: _checked(kind, key, value) for key, value in values.items()})
+
+
+def read_values(shipped: str, file: Path | None, assignments: Sequence[str]) -> dict[str, Any]:
+    """The plain values of a settings file with the assignments over them, read as YAML; UsageError if not."""
     path = file or Path(__file__).parent / "configs" / f"{shipped}.yaml"
     try:
         values: dict[str, Any] = yaml.safe_load(path.read_text()) or {}
@@ -30,7 +36,7 @@ def read_config(kind: type[Config], shipped: str, file: Path | None, assignments
             values[key] = yaml.safe_load(text)
     except (OSError, yaml.YAMLError) as error:
         raise UsageError(f"The settings {path} cannot be read ({error}).") from error
-    return kind(**{key: _checked(kind, key, value) for key, value in values.items()})
+    return values
 
 
 def _checked(kind: type[Any], key: str, value: Any) -> Any:
