@@ -35,6 +35,8 @@ def encode_detections(found: Detections) -> bytes:
         for label, score, box in zip(found.label, found.score, found.xyxy, strict=True)
     ]
     body: dict[str, Any] = {"objects": rows}
+    if found.owner is not None:
+        body["owner"] = found.owner.tolist()
     if found.masks is not None:
         body["masks"] = {
             "shape": list(found.masks.shape),
@@ -57,6 +59,7 @@ def decode_detections(data: bytes) -> Detections:
         np.array([row["score"] for row in rows], np.float32),
         tuple(row["label"] for row in rows),
         masks,
+        np.array(body["owner"], np.int64) if "owner" in body else None,
     )
 
 

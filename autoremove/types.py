@@ -64,13 +64,15 @@ class Detections:
     """N found objects as parallel columns.
 
     ``xyxy`` N x 4 float32 in pixels of the upright picture; ``score`` N float32 in 0..1;
-    ``label`` N names; ``masks`` N x H x W bool or None.
+    ``label`` N names; ``masks`` N x H x W bool or None. ``owner`` N int64 or None: the row of the object that
+    this one goes with (a bag with its person), -1 = it stands for itself.
     """
 
     xyxy: NDArray[np.float32]
     score: NDArray[np.float32]
     label: tuple[str, ...]
     masks: NDArray[np.bool_] | None = None
+    owner: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.label)
@@ -80,23 +82,33 @@ class Detections:
             )
         if self.masks is not None and len(self.masks) != n:
             raise ValueError(f"masks {self.masks.shape} for {n} objects")
+        if self.owner is not None and self.owner.shape != (n,):
+            raise ValueError(f"owner {self.owner.shape} for {n} objects")
 
     def __len__(self) -> int:
         return len(self.label)
 
     def __getitem__(self, index: NDArray[Any] | slice | list[int]) -> Detections:
-        """Rows by boolean mask, slice or list of positions."""
+        """Rows by boolean mask, slice or list of positions; who loses its owner stands for itself."""
         rows = np.arange(len(self))[index]
         return Detections(
             self.xyxy[rows],
             self.score[rows],
             tuple(self.label[int(i)] for i in rows),
             None if self.masks is None else self.masks[rows],
+            None if self.owner is None else _followed(self.owner, rows),
         )
 
     @classmethod
     def empty(cls) -> Detections:
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), ())
+
+
+def _followed(owner: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Owners of the chosen rows, as positions among them."""
+    position = np.full(len(owner) + 1, -1, np.int64)
+    position[rows] = np.arange(len(rows))
+    return position[owner[rows]]  # -1 asks for the last place, which nobody holds
 
 
 @dataclass(frozen=True)

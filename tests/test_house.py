@@ -17,9 +17,10 @@ PACKAGE = ROOT / "autoremove"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 ALL_PYTHON = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
 
-BASE = {"errors", "types"}
+BASE = {"errors", "labels", "types"}
 MAY_KNOW = {
     "errors": set(),
+    "labels": set(),
     "types": set(),
     "images": BASE,
     "models": BASE,

@@ -77,3 +77,14 @@ def test_the_share_of_a_mask() -> None:
     grown = np.zeros((4, 5), bool)
     grown[:2] = True
     assert ObjectMask(grown, grown.astype(np.uint16)).share == pytest.approx(0.5)
+
+
+def test_who_loses_its_owner_stands_for_itself() -> None:
+    boxes, scores = np.zeros((4, 4), np.float32), np.ones(4, np.float32)
+    owner = np.array([-1, 0, -1, 2])
+    found = Detections(boxes, scores, ("person", "handbag", "person", "umbrella"), None, owner)
+    kept = found[[3, 2, 1]]
+    assert kept.owner is not None
+    assert kept.owner.tolist() == [1, -1, -1]
+    with pytest.raises(ValueError, match="owner"):
+        Detections(boxes, scores, found.label, None, owner[:3])
