@@ -6,27 +6,48 @@ import copy
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from autoremove.errors import InputError, WeightsError
+from autoremove.errors import InputError
 from autoremove.training.averaged import Averaged
-from autoremove.training.boxes import BoxedPicture, augmented, letterboxed, read_boxed
+from autoremove.training.boxes import (
+    BoxedPicture,
+    Canvas,
+    augmented,
+    degraded,
+    letterboxed,
+    read_backgrounds,
+    read_boxed,
+    recoloured,
+)
 from autoremove.training.loop import LoopConfig, train
+from autoremove.training.pasted import chances_of, paste, read_cutouts
 from autoremove.training.record import data_digest, tile
+from autoremove.training.yolo_network import build_network, decay_groups, take_over
 from autoremove.types import Image
 
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """Everything that decides a detector run. ``start``: safetensors to begin from, of the same network."""
+    """Everything that decides a detector run. ``start``: safetensors to begin from, of the same network.
+
+    ``validation``: a data set, or empty to hold out every ``hold_out``-th picture of ``data``. ``cutouts``: a
+    data set with masks whose objects are pasted into other pictures, ``paste`` of them a picture at most.
+    ``backgrounds``: a folder of pictures without people; ``backgrounds_found``: see `read_backgrounds`.
+    """
 
     data: tuple[str, ...] = ()
     validation: str = ""
+    hold_out: int = 25
+    cutouts: str = ""
+    paste: int = 3
+    backgrounds: str = ""
+    backgrounds_found: str = ""
     labels: tuple[str, ...] = ("person",)
     architecture: str = "yolo11n"
     start: str = ""
@@ -51,20 +72,19 @@ class DetectorTask(Averaged):
         torch.manual_seed(config.seed)
         self.seed = config.seed
         self.rng = np.random.default_rng(config.seed)
-        side = int(max(config.sizes) * 1.2)
-        self.pictures = [p for folder in config.data for p in read_boxed(Path(folder), config.labels, side)]
-        held_out = (config.validation,) if config.validation else ()
-        self.held_out = [p for folder in held_out for p in read_boxed(Path(folder), config.labels, 640)]
-        for rows, what in ((self.pictures, "to learn from"), (self.held_out, "held out")):
-            if not rows:
-                raise InputError(f"There are no pictures {what}.", hint="Check --data and --validation.")
+        self.pictures, self.held_out = _read(config)
         weights = np.array([picture.weight for picture in self.pictures])
         self.chances = weights / weights.sum()
-        self.net = _build(config).to(device)
+        self.cutouts = (
+            read_cutouts(Path(config.cutouts), config.labels, max(config.sizes)) if config.cutouts else []
+        )
+        self.cutout_chances = chances_of(self.cutouts)
+        # oneDNN convolves channels-last pictures a third faster.
+        self.net = _network(config).to(device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net).eval()
         for parameter in self.average.parameters():
             parameter.requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(_groups(self.net, config.weight_decay), config.learning_rate)
+        self.optimiser = torch.optim.AdamW(decay_groups(self.net, config.weight_decay), config.learning_rate)
         self.done = 0
 
     def step(self, progress: float) -> dict[str, float]:
@@ -91,18 +111,27 @@ class DetectorTask(Averaged):
         size = int(self.rng.choice(self.config.sizes))
         # Larger pictures in smaller batches: a step costs about the same.
         count = max(4, round(self.config.batch * (min(self.config.sizes) / size) ** 2))
-        rows = [augmented(self.pictures, self.chances, size, mosaic, self.rng) for _ in range(count)]
+        rows = [self._picture(size, mosaic) for _ in range(count)]
         boxes = np.concatenate([row[1] for row in rows]) / size
         xywh = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], 1)
         index = np.repeat(np.arange(count), [len(row[1]) for row in rows])
-        return {
-            "img": _as_input([row[0] for row in rows]).to(self.device),
-            "cls": torch.from_numpy(np.concatenate([row[2] for row in rows]))
-            .float()[:, None]
-            .to(self.device),
-            "bboxes": torch.from_numpy(xywh.astype(np.float32)).to(self.device),
-            "batch_idx": torch.from_numpy(index).float().to(self.device),
+        columns = {
+            "img": _as_input([row[0].pixels for row in rows]).contiguous(memory_format=torch.channels_last),
+            "cls": torch.from_numpy(np.concatenate([row[2] for row in rows])).float()[:, None],
+            "bboxes": torch.from_numpy(xywh.astype(np.float32)),
+            "batch_idx": torch.from_numpy(index).float(),
+            "unknown": torch.from_numpy(np.stack([row[0].unknown for row in rows])),
         }
+        return {name: column.to(self.device) for name, column in columns.items()}
+
+    def _picture(self, size: int, mosaic: float) -> tuple[Canvas, NDArray[np.float32], NDArray[np.int64]]:
+        """One augmented picture with its boxes and classes."""
+        canvas, boxes, kinds = augmented(self.pictures, self.chances, size, mosaic, self.rng)
+        for _ in range(int(self.rng.integers(0, self.config.paste + 1)) if self.cutouts else 0):
+            cutout = self.cutouts[int(self.rng.choice(len(self.cutouts), p=self.cutout_chances))]
+            boxes, kinds = paste(canvas, boxes, kinds, cutout, self.rng)
+        canvas.pixels[:] = degraded(recoloured(canvas.pixels, self.rng), self.rng)
+        return canvas, boxes, kinds
 
     @torch.inference_mode()
     def _found(self, pictures: list[BoxedPicture], confidence: float) -> list[Tensor]:
@@ -121,23 +150,36 @@ class DetectorTask(Averaged):
         return found
 
     def validate(self) -> dict[str, float]:
-        """AP50 and AP50-95 over the held-out pictures, and recall and false finds at confidence 0.25."""
+        """AP50 of the first class and of all on held-out pictures; recall and false finds of the first.
+
+        The first class decides: it is what most people want gone, and has most of the labels.
+        """
         from torchmetrics.detection import MeanAveragePrecision
 
-        metric = MeanAveragePrecision(backend="pycocotools")
+        metric = MeanAveragePrecision(extended_summary=True, class_metrics=True, backend="pycocotools")
+        metric.warn_on_many_detections = False
         found = self._found(self.held_out, 0.01)
         truths = [letterboxed(p, self.config.validation_size)[1] for p in self.held_out]
         for rows, truth, picture in zip(found, truths, self.held_out, strict=True):
-            guess = {"boxes": rows[:, :4], "scores": rows[:, 4], "labels": rows[:, 5].long()}
+            known = torch.tensor(
+                [not picture.unknown >> int(kind) & 1 for kind in rows[:, 5]], dtype=torch.bool
+            )
+            guess = {"boxes": rows[known, :4], "scores": rows[known, 4], "labels": rows[known, 5].long()}
             right = {"boxes": torch.from_numpy(truth), "labels": torch.from_numpy(picture.kind)}
             metric.update([guess], [right])
         values = metric.compute()
-        figures = {
-            "score": float(values["map_50"]),
-            "ap50": float(values["map_50"]),
-            "ap50_95": float(values["map"]),
-        }
-        return {**figures, **recall_at(found, truths, 0.25)}
+        precision = dict(zip(np.atleast_1d(values["classes"]).tolist(), self._ap50(values), strict=True))
+        figures = {"score": precision.get(0, 0.0), "ap50": precision.get(0, 0.0)}
+        figures["ap50_all"] = float(values["map_50"])
+        first = [rows[rows[:, 5] == 0] for rows in found]
+        mine = [truth[picture.kind == 0] for truth, picture in zip(truths, self.held_out, strict=True)]
+        return {**figures, **recall_at(first, mine, 0.25)}
+
+    @staticmethod
+    def _ap50(values: dict[str, Any]) -> list[float]:
+        """AP50 of each class; the metric itself gives that of all together only."""
+        table = values["precision"].numpy()[0, :, :, 0, -1]  # recalls x classes
+        return [float(column.mean()) for column in table.T]
 
     def grid(self) -> Image:
         """Held-out pictures with what is found at confidence 0.25 (red) and the truth (green)."""
@@ -183,37 +225,29 @@ def recall_at(found: list[Tensor], truths: list[Any], confidence: float) -> dict
     return {"recall": hit / max(1, large), "false_per_picture": false / max(1, len(found))}
 
 
-def _build(config: DetectorConfig) -> Any:
-    """The network with its loss settings, from ``start`` if given; a head of other classes starts anew."""
-    from autoremove.models.yolo import import_ultralytics
-
-    import_ultralytics()  # keeps it offline and its settings out of the home folder
-    from ultralytics.nn.tasks import DetectionModel
-
-    build: Any = DetectionModel
-    net = build(f"{config.architecture}.yaml", nc=len(config.labels), verbose=False)
-    net.args = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5)
+def _network(config: DetectorConfig) -> Any:
+    net = build_network(config.architecture, len(config.labels))
     if config.start:
-        from safetensors.torch import load_file
-
-        state = {name: value.float() for name, value in load_file(config.start).items()}
-        own = net.state_dict()
-        fitting = {
-            name: value for name, value in state.items() if name in own and own[name].shape == value.shape
-        }
-        if len(fitting) < len(own) // 2:
-            raise WeightsError(
-                f"{config.start} holds no weights of {config.architecture}.", hint="Check `start`."
-            )
-        net.load_state_dict(fitting, strict=False)
+        take_over(net, Path(config.start), config.labels, config.architecture)
     return net
 
 
-def _groups(net: torch.nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Weight decay on convolution kernels only, not on norms and biases."""
-    kernels = [p for p in net.parameters() if p.ndim > 1 and p.requires_grad]
-    others = [p for p in net.parameters() if p.ndim <= 1 and p.requires_grad]
-    return [{"params": kernels, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+def _read(config: DetectorConfig) -> tuple[list[BoxedPicture], list[BoxedPicture]]:
+    """The pictures to learn from and those held out; raises InputError where there are none."""
+    side = int(max(config.sizes) * 1.2)
+    pictures = [p for folder in config.data for p in read_boxed(Path(folder), config.labels, side)]
+    if config.validation:
+        held_out = list(read_boxed(Path(config.validation), config.labels, 640))
+    else:
+        held_out = pictures[:: config.hold_out]
+        pictures = [p for number, p in enumerate(pictures) if number % config.hold_out]
+    if config.backgrounds:
+        found = Path(config.backgrounds_found) if config.backgrounds_found else None
+        pictures += read_backgrounds(Path(config.backgrounds), found, len(config.labels), side)
+    for rows, what in ((pictures, "to learn from"), (held_out, "held out")):
+        if not rows:
+            raise InputError(f"There are no pictures {what}.", hint="Check --data and --validation.")
+    return pictures, held_out
 
 
 def _as_input(images: list[Image]) -> Tensor:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from autoremove.training.boxes import (
+    EVERY,
     GREY,
     BoxedPicture,
+    Canvas,
     augmented,
+    degraded,
     letterboxed,
     placed,
+    read_backgrounds,
     read_boxed,
+    recoloured,
     shrunk,
 )
 from autoremove.training.instances import IGNORE
@@ -55,7 +61,7 @@ def test_labels_are_numbered_as_they_were_asked_for(tmp_path: Path) -> None:
     assert [picture.kind.tolist() for picture in pictures] == [[1], [1, 0], [0], [1]]
 
 
-def test_what_could_teach_something_wrong_is_painted_over(tmp_path: Path) -> None:
+def test_what_could_teach_something_wrong_is_left_in_doubt(tmp_path: Path) -> None:
     objects = ((("bicycle+rider", (10, 10, 40, 40)), ("person", (60, 20, 80, 60))),)
     folder = labelled.instances(tmp_path / "i", objects)
     from PIL import Image as PilImage
@@ -64,9 +70,38 @@ def test_what_could_teach_something_wrong_is_painted_over(tmp_path: Path) -> Non
     ids[80:90, 80:90] = IGNORE
     PilImage.fromarray(ids).save(folder / "masks" / "picture0.png")
     (picture,) = read_boxed(folder, ("person",), 640)
-    assert (picture.image[10:40, 10:40] == GREY).all()
-    assert (picture.image[80:90, 80:90] == GREY).all()
+    assert picture.unclear is not None
+    assert picture.unclear[10:40, 10:40].all()
+    assert picture.unclear[80:90, 80:90].all()
+    assert picture.unclear.sum() == 30 * 30 + 10 * 10
     assert picture.xyxy.tolist() == [[60, 20, 80, 60]]
+    canvas = Canvas.of(128)
+    placed(picture, canvas, (0, 0, 128, 128), np.random.default_rng(0), 1.0)
+    assert 0.02 < (canvas.unknown == EVERY).mean() < 0.3
+
+
+@pytest.mark.parametrize(
+    ("source", "unknown"),
+    [("COCO", [0, 0, 0]), ("CamVid frames", [4, 4, 4]), ("Clothing, person only", [6, 6, 7])],
+)
+def test_a_source_is_no_judge_of_what_it_does_not_label(tmp_path, source: str, unknown: list[int]) -> None:
+    folder = labelled.instances(tmp_path / "i", labelled.PICTURES[:3], source=source)
+    pictures = list(read_boxed(folder, ("person", "car", "sheep"), 640))
+    assert [picture.unknown for picture in pictures] == unknown
+    assert [p.unknown for p in read_boxed(labelled.yolo(tmp_path / "y"), ("person", "car"), 640)] == [2] * 4
+
+
+def test_backgrounds_teach_only_that_nobody_is_there(tmp_path: Path) -> None:
+    folder = labelled.instances(tmp_path / "i") / "images"
+    names = sorted(path.name for path in folder.iterdir())
+    found = tmp_path / "coco.json"
+    found.write_text(
+        json.dumps({"images": [{"id": 7, "file_name": names[1]}], "annotations": [{"image_id": 7}]})
+    )
+    assert len(list(read_backgrounds(folder, None, 3, 64))) == len(names)
+    rows = list(read_backgrounds(folder, found, 3, 64))
+    assert len(rows) == len(names) - 1
+    assert all(len(row.xyxy) == 0 and row.unknown == 0b110 and max(row.image.shape) == 64 for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -99,11 +134,12 @@ def test_a_placed_box_follows_its_object_everywhere() -> None:
     rng = np.random.default_rng(0)
     seen = flipped = 0
     for _ in range(150):
-        canvas = np.full((160, 160, 3), GREY, np.uint8)
+        paper = Canvas.of(160)
+        canvas = paper.pixels
         x1, y1 = (int(v) for v in rng.integers(0, 60, 2))
         region = (x1, y1, x1 + int(rng.integers(50, 100)), y1 + int(rng.integers(50, 100)))
         zoom = float(rng.uniform(0.5, 1.5))
-        boxes, kinds = placed(boxed(), canvas, region, rng, zoom)
+        boxes, kinds = placed(boxed(), paper, region, rng, zoom)
         red = reddish(canvas)
         assert len(kinds) == len(boxes) <= 1
         assert (canvas[~inside(region, 160)] == GREY).all()
@@ -127,10 +163,11 @@ def test_only_objects_mostly_out_of_sight_go_without_a_box() -> None:
     rng = np.random.default_rng(1)
     without = 0
     for _ in range(200):
-        canvas = np.full((96, 96, 3), GREY, np.uint8)
+        canvas = Canvas.of(96)
         boxes, _ = placed(boxed(), canvas, (0, 0, 96, 96), rng, 2.0)
         whole = 40 * 72 * 2.0**2  # the object's area at this zoom
-        shown = reddish(canvas).sum() / whole
+        shown = reddish(canvas.pixels).sum() / whole
+        assert (canvas.unknown > 0).any() == (not len(boxes) and shown > 0.02) or shown < 0.05
         assert shown > 0.28 if len(boxes) else shown < 0.33
         without += not len(boxes)
     assert without > 10
@@ -143,7 +180,8 @@ def test_every_box_of_a_training_picture_is_on_a_person(mosaic: float) -> None:
     chances = np.full(4, 0.25)
     count = 0
     for _ in range(60):
-        canvas, boxes, kinds = augmented(pictures, chances, 128, mosaic, rng)
+        paper, boxes, kinds = augmented(pictures, chances, 128, mosaic, rng)
+        canvas = recoloured(paper.pixels, rng)
         assert canvas.shape == (128, 128, 3)
         assert len(boxes) == len(kinds)
         assert boxes.dtype == np.float32
@@ -163,3 +201,16 @@ def test_pictures_of_chance_nought_are_never_drawn() -> None:
     for _ in range(20):
         _, boxes, _ = augmented([boxed(0), boxed(2)], np.array([0.0, 1.0]), 64, 0.5, rng)
         assert len(boxes) == 0
+
+
+def test_degraded_pictures_are_still_the_picture() -> None:
+    rng = np.random.default_rng(4)
+    image = np.repeat(np.add.outer(np.arange(96), np.arange(96)).astype(np.uint8)[..., None], 3, 2)
+    changed = 0
+    for _ in range(40):
+        worse = degraded(image.copy(), rng)
+        assert worse.shape == image.shape
+        assert worse.dtype == np.uint8
+        assert np.corrcoef(worse.ravel(), image.ravel())[0, 1] > 0.9
+        changed += not np.array_equal(worse, image)
+    assert 5 < changed < 35
