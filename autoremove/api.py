@@ -14,6 +14,7 @@ from autoremove import images
 from autoremove.errors import UsageError
 from autoremove.pipeline import run_in_memory
 from autoremove.recipe import Recipe, build_stage, load_recipe
+from autoremove.stages.known import check_labels
 from autoremove.types import Mask, ObjectMask, Patch
 
 
@@ -21,6 +22,7 @@ def remove(
     image: Any,
     remove: Sequence[str] | None = None,
     *,
+    keep: str | None = None,
     recipe: str = "people",
     settings: Mapping[str, Any] | None = None,
     device: str = "auto",
@@ -28,28 +30,40 @@ def remove(
     """Remove the objects of some classes from a picture.
 
     ``image``: a path, a PIL image, or an array (H x W, H x W x 3 RGB or H x W x 4 RGBA, uint8 or uint16).
-    ``remove``: class names; None = those of the recipe. ``settings``: ``{"refine.grow": 0.08}``.
+    ``remove``: class names or groups as ``all-vehicles``; None = those of the recipe. ``keep``: who stays,
+    ``"subject"`` (whom the photo is of), ``"largest"`` or ``"central"``. ``settings``:
+    ``{"refine.grow": 0.08, "select.min_size": 40}``.
     Returns the same kind as was given (a PIL image for a path), of the same size; pixels outside the mask
     are the same. Raises PictureError for a picture that cannot be read, ReviewNeeded if what is to be removed
-    covers too much of it, RecipeError, DeviceError, WeightsError.
+    covers too much of it, UsageError for a class that the detector does not know, RecipeError, DeviceError,
+    WeightsError.
     """
     rgb, back = images.from_any(image)
-    chain = chosen_recipe(recipe, remove, settings, device)
+    chain = chosen_recipe(recipe, remove, settings, device, keep)
+    check_labels(chain.stages)
     values = run_in_memory(rgb, chain.stages)
     return back(values.get("patches", []))
 
 
 def chosen_recipe(
-    name: str, labels: Sequence[str] | None, settings: Mapping[str, Any] | None, device: str
+    name: str,
+    labels: Sequence[str] | None,
+    settings: Mapping[str, Any] | None,
+    device: str,
+    keep: str | None = None,
 ) -> Recipe:
-    """A recipe with the labels and settings of a call."""
+    """A recipe with the labels, settings and whom to keep of a call."""
     from autoremove.models.device import choose
 
     if isinstance(labels, str):
         raise UsageError(f"remove={labels!r}: give a list of class names.", hint=f'E.g. remove=["{labels}"].')
     if labels is not None and not len(labels):
         raise UsageError("remove=[] names nothing to remove.", hint="None takes the classes of the recipe.")
-    chosen = dict(settings or {}) if labels is None else {**(settings or {}), "detect.labels": list(labels)}
+    chosen = dict(settings or {})
+    if labels is not None:
+        chosen["select.labels"] = list(labels)
+    if keep is not None:
+        chosen["select.keep"] = keep
     overrides = [f"{key}={json.dumps(value, default=str)}" for key, value in chosen.items()]
     return load_recipe(name, overrides, device=choose(device).torch_device)
 

@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from autoremove import images, journal
+from autoremove import journal
 from autoremove.codecs import load
-from autoremove.errors import BrokenArtefact, InputError, OutputError
+from autoremove.errors import BrokenArtefact, OutputError
 from autoremove.executors import executor
+from autoremove.jobs import Job, plan_jobs
 from autoremove.journal import DONE, FAILED, REVIEW, UNCHANGED, Row
-from autoremove.pipeline import FATAL, MAX_PIXELS, describe, run_stages, sample_of, without_pixels
+from autoremove.own_masks.stages import chain
+from autoremove.pipeline import FATAL, MAX_PIXELS, describe, run_stages, sample_of
+from autoremove.products import Made, Pictures, Product
 from autoremove.recipe import Recipe
 from autoremove.store import Store, write_atomically
-from autoremove.types import Ref, Sample
+from autoremove.types import Detections, Ref, Sample
 
-WRITER = 1
-"""Raised when the same patches would be written in another way: finished outputs are then written anew."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture: where it is, where it goes, and how it ended last time."""
-
-    source: images.Source
-    target: Path
-    before: Row | None = None
+EDITED = "edited by hand, and left as it is"
+"""The reason in the row of a file that is not replaced."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +35,7 @@ class Plan:
     recipe: Recipe
     store: Store
     max_pixels: int = MAX_PIXELS
+    product: Product = dataclasses.field(default_factory=Pictures)
 
 
 def clean(
@@ -48,27 +43,43 @@ def clean(
     output: Path,
     plan: Plan,
     *,
-    executor_name: str = "local",
     workers: int = 1,
     on_start: Callable[[int], None] = lambda total: None,
     on_row: Callable[[Row], None] = lambda row: None,
 ) -> list[Row]:
-    """Run the recipe over every picture of ``inputs`` and write the results under ``output``.
+    """Plan and :func:`work` in one: every picture of ``inputs``, the results under ``output``.
 
-    Every input ends in exactly one journal row. Raises InputError before anything is written if there is
-    nothing to do or two inputs would meet in one output, and OutputError if the output cannot be written;
-    rows that are finished by then are kept.
+    Raises InputError before anything is written if there is nothing to do or two inputs would meet in one
+    output, and OutputError as :func:`work` does.
     """
-    jobs = plan_jobs(inputs, output, plan.store.root)
+    jobs = plan_jobs(inputs, output, [plan.store.root], plan.product)
+    return work(jobs, output, plan, workers=workers, on_start=on_start, on_row=on_row)
+
+
+def work(
+    jobs: Sequence[Job],
+    output: Path,
+    plan: Plan,
+    *,
+    workers: int = 1,
+    on_start: Callable[[int], None] = lambda total: None,
+    on_row: Callable[[Row], None] = lambda row: None,
+) -> list[Row]:
+    """Run the recipe over every job; ``workers`` > 1 means several processes.
+
+    Every job ends in exactly one journal row. Raises OutputError if the output cannot be written; rows that
+    are finished by then are kept.
+    """
     path = output / journal.NAME
     journal.mend(path)
     write_atomically(output / "recipe.yaml", plan.recipe.to_yaml().encode())
     on_start(len(jobs))
-    rows = {row.relative: row for row in journal.read(path).values()}
+    rows = dict(journal.read(path))
     wanted = {job.source.relative.as_posix() for job in jobs}
+    started = [dataclasses.replace(job, before=rows.get(job.source.relative.as_posix())) for job in jobs]
     try:
-        with executor(executor_name, workers) as mapper:
-            for row in mapper(partial(finish, plan=plan), jobs):
+        with executor("processes" if workers > 1 else "local", workers) as mapper:
+            for row in mapper(partial(finish, plan=plan), started):
                 journal.append(path, row)
                 rows[row.relative] = row
                 on_row(row)
@@ -80,32 +91,6 @@ def clean(
     final = [rows[relative] for relative in sorted(rows) if relative in wanted]
     journal.compact(path, final)
     return final
-
-
-def plan_jobs(inputs: Sequence[Path], output: Path, store_root: Path) -> list[Job]:
-    """List the pictures and decide every output's name before anything is written."""
-    _refuse_inside(inputs, output)
-    readable, broken = images.list_pictures(inputs, exclude=[output, store_root])
-    sources = sorted([*readable, *broken], key=lambda source: source.relative)
-    if not sources:
-        raise InputError(
-            f"No pictures in {', '.join(str(path) for path in inputs)}.",
-            hint="JPEG, PNG, WebP, TIFF, BMP, HEIC and AVIF files are taken.",
-        )
-    targets = images.plan_outputs(sources, output)
-    before = journal.read(output / journal.NAME)
-    return [Job(source, targets[source], before.get(source.relative.as_posix())) for source in sources]
-
-
-def _refuse_inside(inputs: Sequence[Path], output: Path) -> None:
-    """What lies in the output is never read as input, so naming it there would find nothing."""
-    own = os.path.realpath(output)
-    for path in inputs:
-        if Path(os.path.realpath(path)).is_relative_to(own):
-            raise InputError(
-                f"The input {path} is, or lies in, the output folder {output}.",
-                hint="Inputs are never changed: choose another output folder.",
-            )
 
 
 def finish(job: Job, plan: Plan) -> Row:
@@ -122,8 +107,11 @@ def finish(job: Job, plan: Plan) -> Row:
 
 
 def _finish(job: Job, plan: Plan) -> Row:
+    stages = plan.recipe.stages
+    if job.own is not None:
+        stages = chain(stages, job.own, job.source.path, plan.max_pixels)
     for _ in range(3):
-        sample = run_stages([sample_of(job.source.path)], plan.recipe.stages, plan.store, plan.max_pixels)[0]
+        sample = run_stages([sample_of(job.source.path)], stages, plan.store, plan.max_pixels)[0]
         try:
             return _written(job, plan, sample)
         except BrokenArtefact as broken:
@@ -139,19 +127,28 @@ def _written(job: Job, plan: Plan, sample: Sample) -> Row:
     if sample.error is not None:
         _withdraw(job)
         return dataclasses.replace(row, status=REVIEW if sample.review else FAILED, reason=sample.error)
-    patches = load("patches", sample.slots["patches"], plan.max_pixels) if "patches" in sample.slots else []
-    status = DONE if patches else UNCHANGED
-    made_from = _recipe_of_output(sample, changed=bool(patches))
-    digest = _finished_digest(job, made_from)
+    made = plan.product.made(job.source.path, sample, plan.max_pixels)
+    status = REVIEW if row.findings else DONE if made.changed else UNCHANGED
+    row = dataclasses.replace(row, status=status, output=str(job.target), made_from=made.made_from)
+    digest = _finished_digest(job, made.made_from)
     if digest is None:
-        if patches:
-            images.write(job.source.path, job.target, patches)
-        else:
-            images.copy(job.source.path, job.target)
-        digest = Ref(job.target).digest
-    return dataclasses.replace(
-        row, status=status, output=str(job.target), made_from=made_from, output_sha256=digest
-    )
+        if plan.product.editable and _edited(job, made):
+            return dataclasses.replace(_last(job) or row, reason=EDITED)
+        made.write(job.files)
+        digest = _digest(job)
+    return dataclasses.replace(row, output_sha256=digest)
+
+
+def _edited(job: Job, made: Made) -> bool:
+    """Whether somebody else has changed what we wrote: neither the journal nor this run would make it so."""
+    if not job.target.is_file() or made.lies_at(job.files):
+        return False
+    return job.before is None or job.before.output_sha256 != _digest(job)
+
+
+def _last(job: Job) -> Row | None:
+    """The row that tells from what an edited file was made, if it was ours once."""
+    return job.before if job.before and job.before.output_sha256 else None
 
 
 def _withdraw(job: Job) -> None:
@@ -161,8 +158,9 @@ def _withdraw(job: Job) -> None:
     """
     ours = job.before.output_sha256 if job.before else None
     try:
-        if ours and job.target.is_file() and Ref(job.target).digest == ours:
-            job.target.unlink()
+        if ours and job.target.is_file() and _digest(job) == ours:
+            for path in job.files:
+                path.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(
             f"The outdated output {job.target} cannot be removed ({error.strerror or error}).",
@@ -170,39 +168,60 @@ def _withdraw(job: Job) -> None:
         ) from error
 
 
-def _recipe_of_output(sample: Sample, *, changed: bool) -> str:
-    """What decides the bytes of the output: the picture, its patches and the writer."""
-    parts = [str(WRITER), sample.slots["image"].digest, sample.slots["patches"].digest if changed else "copy"]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
 def _finished_digest(job: Job, made_from: str) -> str | None:
     """The digest of a finished output: the journal says from what, and it still is what was written."""
     before = job.before
     if before is None or before.made_from != made_from or not job.target.is_file():
         return None
-    digest = Ref(job.target).digest
+    digest = _digest(job)
     return digest if digest == before.output_sha256 else None
+
+
+def _digest(job: Job) -> str:
+    """Of the one file, or of all together; one that is not there any more changes it."""
+    digests = [Ref(path).digest if path.is_file() else "" for path in job.files]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
 def _described(job: Job, plan: Plan, sample: Sample) -> Row:
     """The row without its ending: what was found, how long each stage took, where the artefacts are."""
-    objects: list[dict[str, object]] = []
+    objects: list[dict[str, Any]] = []
     share = 0.0
     size_hw = None
     if "detections" in sample.slots:
-        found = load("detections", sample.slots["detections"], plan.max_pixels)
-        objects = [
-            {"label": label, "score": round(float(score), 3), "xyxy": [round(float(v), 1) for v in box]}
-            for label, score, box in zip(found.label, found.score, found.xyxy, strict=True)
-        ]
+        objects = _objects(load("detections", sample.slots["detections"], plan.max_pixels))
     if "mask" in sample.slots:
         mask = load("mask", sample.slots["mask"], plan.max_pixels)
         share, size_hw = round(mask.share, 5), list(mask.grown.shape)
-    bare = without_pixels(sample)
-    artefacts = {slot: str(ref.path) for slot, ref in bare.slots.items() if slot != "image"}
+    artefacts = {slot: str(ref.path) for slot, ref in sample.slots.items() if slot != "image"}
     steps = [{"stage": s.stage, "cached": s.cached, "seconds": round(s.seconds, 4)} for s in sample.steps]
-    return _row(job, FAILED, objects=objects, share=share, size_hw=size_hw, steps=steps, artefacts=artefacts)
+    row = _row(job, FAILED, objects=objects, share=share, size_hw=size_hw, steps=steps, artefacts=artefacts)
+    return _judged(row, sample, plan.max_pixels)
+
+
+def _judged(row: Row, sample: Sample, max_pixels: int) -> Row:
+    """The row with what a second look found; the reasons in it are those for a review."""
+    if sample.error is not None or "verdict" not in sample.slots:
+        return row
+    verdict = load("verdict", sample.slots["verdict"], max_pixels)
+    both: list[list[dict[str, Any]]] = [
+        [{**dataclasses.asdict(one), "xyxy": list(one.xyxy)} for one in rows]
+        for rows in (verdict.findings, verdict.fills)
+    ]
+    reason = "; ".join(one.reason for one in verdict.findings) or None
+    return dataclasses.replace(row, reason=reason, findings=both[0], fills=both[1])
+
+
+def _objects(found: Detections) -> list[dict[str, Any]]:
+    """Label, score and box of each; of one that goes with another also ``with``, the other's label."""
+    rows: list[dict[str, Any]] = [
+        {"label": label, "score": round(float(score), 3), "xyxy": [round(float(v), 1) for v in box]}
+        for label, score, box in zip(found.label, found.score, found.xyxy, strict=True)
+    ]
+    for row, owner in enumerate(found.owner.tolist() if found.owner is not None else ()):
+        if owner >= 0:
+            rows[row]["with"] = found.label[owner]
+    return rows
 
 
 def _row(job: Job, status: str, **fields: object) -> Row:

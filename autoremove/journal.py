@@ -24,6 +24,8 @@ class Row:
     ``objects``: what was removed (label, score, xyxy). ``share``: of the picture that was filled, 0..1.
     ``steps``: stage, cached, seconds. ``artefacts``: slot -> file in the store, for the report.
     ``made_from``: what the output was written from, and ``output_sha256``: what it is, for resuming.
+    ``findings``: what a second look does not like (kind, reason, xyxy, value): such a picture is written but
+    put up for review. ``fills``: each fill beside its surroundings (xyxy, seam, sharpness).
     """
 
     source: str
@@ -39,6 +41,13 @@ class Row:
     artefacts: dict[str, str] = field(default_factory=dict)
     made_from: str | None = None
     output_sha256: str | None = None
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    fills: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def cleaned(self) -> bool:
+        """Whether there is an output from which something was removed, be it up for review or not."""
+        return self.output is not None and self.status in (DONE, REVIEW)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), ensure_ascii=True)

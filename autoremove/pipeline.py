@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from autoremove.errors import (
     UsageError,
     WeightsError,
 )
+from autoremove.stages.amend import Amend
 from autoremove.stages.base import Stage
 from autoremove.store import Store, artefact_key
 from autoremove.types import Ref, Sample, Step
@@ -31,23 +33,55 @@ FATAL = (OutputError, WeightsError, RecipeError, UsageError, DeviceError)
 """Errors that every picture would meet: they end the run instead of failing one picture after another."""
 
 
+_log = logging.getLogger("autoremove")
+
+
 def run_stages(
     samples: Sequence[Sample], stages: Sequence[Stage], store: Store, max_pixels: int = MAX_PIXELS
 ) -> list[Sample]:
-    """Take a batch of samples through all stages; broken artefacts are made anew."""
-    current = list(samples)
-    for _ in range(len(stages) * len(current) + 1):  # each round finds at most one broken artefact
+    """Take a batch of samples through all stages; broken artefacts are made anew.
+
+    Where the verdict at the end amends the mask, what comes behind the mask runs once more with the new one.
+    """
+    # Each round finds at most one broken artefact; a redo adds a mask and runs at most all stages again.
+    for _ in range((2 * len(stages) + 1) * len(samples) + 1):
         try:
+            current = list(samples)
             for stage in stages:
                 current = run_stage(current, stage, store, max_pixels)
-            return current
+            return redone(current, stages, store, max_pixels)
         except BrokenArtefact as broken:
             store.discard(Path(str(broken.path)))
-            current = list(samples)
     raise OutputError(
         f"The store in {store.root} does not keep what is written to it.",
         hint="Check the disk, or use --cache.",
     )
+
+
+def redone(samples: Sequence[Sample], stages: Sequence[Stage], store: Store, max_pixels: int) -> list[Sample]:
+    """Fill anew, once, where the verdict has found a rest; a redo that fails leaves the first result."""
+
+    def asks(sample: Sample) -> bool:
+        there = sample.error is None and "verdict" in sample.slots
+        return there and load("verdict", sample.slots["verdict"], max_pixels).amended is not None
+
+    rows = [position for position, sample in enumerate(samples) if asks(sample)]
+    again = [samples[position] for position in rows]
+    second: list[Any] = [Amend(), *behind_the_mask(stages)] if rows else []
+    for stage in second:
+        again = run_stage(again, stage, store, max_pixels)
+    final = list(samples)
+    for position, sample in zip(rows, again, strict=True):
+        if sample.error is None:
+            final[position] = sample
+        else:  # its verdict still says what was found, so it is put up for review
+            _log.warning("%s: the second filling failed: %s", sample.source, sample.error)
+    return final
+
+
+def behind_the_mask(stages: Sequence[Stage]) -> Sequence[Stage]:
+    """The stages that follow when another mask is given: those after the last one that gives a mask."""
+    return stages[1 + max((i for i, stage in enumerate(stages) if stage.gives == "mask"), default=-1) :]
 
 
 def run_stage(samples: Sequence[Sample], stage: Stage, store: Store, max_pixels: int) -> list[Sample]:
@@ -100,9 +134,8 @@ def attempt(
     """Run the batch; if it fails, run its samples one by one, so that only the guilty one is marked."""
     started = time.perf_counter()
     try:
-        values = stage(
-            **{slot: [load(slot, s.slots[slot], max_pixels) for s in samples] for slot in stage.needs}
-        )
+        slots = taken(stage, set.intersection(*(set(s.slots) for s in samples)))
+        values = stage(**{slot: [load(slot, s.slots[slot], max_pixels) for s in samples] for slot in slots})
     except FATAL:
         raise
     except BrokenArtefact:
@@ -121,6 +154,11 @@ def attempt(
     ]
 
 
+def taken(stage: Stage, there: Container[str]) -> list[str]:
+    """The slots that a stage is called with: all that it needs, and those that it uses and that are there."""
+    return [*stage.needs, *(slot for slot in stage.uses if slot in there)]
+
+
 def describe(error: Exception, stage: str) -> str:
     """One line for the journal: our own errors as they are, foreign ones with their kind and the stage."""
     if isinstance(error, AutoremoveError):
@@ -129,10 +167,21 @@ def describe(error: Exception, stage: str) -> str:
 
 
 def run_in_memory(image: Any, stages: Sequence[Stage], **given: Any) -> dict[str, Any]:
-    """All stages on one picture without a store; returns every slot's value."""
-    values = {"image": image, **given}
+    """All stages on one picture without a store, with the redo of a verdict; returns every slot's value."""
+    values = _through({"image": image, **given}, stages)
+    if "verdict" not in values or values["verdict"].amended is None:
+        return values
+    try:
+        return _through({**values, "mask": values["verdict"].amended}, behind_the_mask(stages))
+    except ReviewNeeded as error:
+        _log.warning("the second filling failed: %s", error)
+        return values
+
+
+def _through(values: dict[str, Any], stages: Sequence[Stage]) -> dict[str, Any]:
     for stage in stages:
-        values[stage.gives] = stage(**{slot: [values[slot]] for slot in stage.needs})[0]
+        slots = {slot: [values[slot]] for slot in taken(stage, values)}
+        values = {**values, stage.gives: stage(**slots)[0]}
     return values
 
 

@@ -108,7 +108,23 @@ def _apply(settings: Settings, override: str) -> None:
     except yaml.YAMLError as error:
         raise RecipeError(f"--set {override}: {text!r} is no value.") from error
     for values in rows:
-        values[field] = value
+        table, dot, entry = field.partition(".")
+        values[table] = {**_table_so_far(override, stage, table, values), entry: value} if dot else value
+
+
+def _table_so_far(override: str, stage: str, field: str, values: dict[str, Any]) -> dict[str, Any]:
+    """What ``stage.field.entry=value`` adds an entry to: the recipe's table, else the stage's own."""
+    known = {row.name: row for row in dataclasses.fields(stage_class(stage))} if stage in STAGES else {}  # type: ignore[arg-type]
+    so_far = values.get(field, _default(known[field]) if field in known else {})
+    if not isinstance(so_far, Mapping):
+        raise RecipeError(
+            f"--set {override}: {stage}.{field} has no entries.", hint="Leave out the last dot."
+        )
+    return dict(so_far)
+
+
+def _default(field: Any) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def build_stage(name: str, values: Mapping[str, Any], device: str) -> Stage:
@@ -121,7 +137,7 @@ def build_stage(name: str, values: Mapping[str, Any], device: str) -> Stage:
     for key, value in values.items():
         if key not in fields:
             raise RecipeError(f"Stage {name} has no field {key!r}.", hint=_suggest(key, list(fields)))
-        checked[key] = _checked(f"{name}.{key}", value, fields[key].default)
+        checked[key] = _checked(f"{name}.{key}", value, fields[key])
     try:
         return kind(**checked)
     except AutoremoveError:
@@ -130,15 +146,15 @@ def build_stage(name: str, values: Mapping[str, Any], device: str) -> Stage:
         raise RecipeError(f"Stage {name}: {error}.") from error
 
 
-def _checked(where: str, value: Any, default: Any) -> Any:
+def _checked(where: str, value: Any, field: Any) -> Any:
     """The value in the kind of the field's default; a number is not a word, a word is not a list."""
+    default = _default(field)
+    if isinstance(default, Mapping):
+        return _table(where, value)
     if isinstance(default, tuple):
-        rows = value if isinstance(value, list) else str(value).split(",") if value not in (None, "") else []
-        kind = type(default[0]) if default else str
-        try:
-            return tuple(kind(str(row).strip()) for row in rows)
-        except ValueError as error:
-            raise RecipeError(f"{where}: {value!r} is not a list like {list(default)}.") from error
+        # The annotation tells of what the rows are; an empty default does not.
+        nested = "tuple[tuple[float" in str(field.type)
+        return _number_rows(where, value) if nested else _row(where, value, _kind_of_rows(str(field.type)))
     if isinstance(default, bool) or isinstance(value, bool):
         right = isinstance(value, bool) and isinstance(default, bool)
     elif isinstance(default, float):
@@ -151,6 +167,46 @@ def _checked(where: str, value: Any, default: Any) -> Any:
     return value
 
 
+def _kind_of_rows(annotation: str) -> type[Any]:
+    return next((kind for kind in (int, float) if annotation.startswith(f"tuple[{kind.__name__}")), str)
+
+
+def _row(where: str, value: Any, kind: type[Any]) -> tuple[Any, ...]:
+    """A YAML list, or words with commas between them, as a tuple of words or numbers."""
+    rows = value if isinstance(value, list) else str(value).split(",") if value not in (None, "") else []
+    try:
+        return tuple(kind(str(row).strip()) for row in rows)
+    except ValueError as error:
+        raise RecipeError(f"{where}: {value!r} is not a list of {kind.__name__}.") from error
+
+
+def _number_rows(where: str, value: Any) -> tuple[tuple[float, ...], ...]:
+    """Lists of numbers; a single one need not be in a list of its own."""
+    rows = value.split(",") if isinstance(value, str) and value else value or []
+    rows = [rows] if isinstance(rows, list) and rows and not isinstance(rows[0], list) else rows
+    try:
+        return tuple(tuple(_number(number) for number in row) for row in rows)
+    except (TypeError, ValueError) as error:
+        hint = "E.g. [[0, 0, 0.5, 1]]."
+        raise RecipeError(f"{where}: {value!r} is not a list of rows of numbers.", hint=hint) from error
+
+
+def _table(where: str, value: Any) -> dict[str, float]:
+    """Names with a number each, in the order of the names: the same table is the same key."""
+    try:
+        rows = {} if value in (None, "") else {str(key): _number(number) for key, number in value.items()}
+    except (AttributeError, TypeError, ValueError) as error:
+        hint = "E.g. {car: 0.4, bus: 0.3}."
+        raise RecipeError(f"{where}: {value!r} is no table of names and numbers.", hint=hint) from error
+    return dict(sorted(rows.items()))
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise ValueError(value)
+    return float(value)
+
+
 def check_chain(stages: Sequence[Stage], given: Sequence[str] = ("image",)) -> None:
     """Refuse a chain in which a stage needs what nothing before it gives."""
     there = set(given)
@@ -159,7 +215,7 @@ def check_chain(stages: Sequence[Stage], given: Sequence[str] = ("image",)) -> N
         if lacking:
             raise RecipeError(
                 f"Stage {stage.name} needs {', '.join(lacking)}, which no stage before it gives.",
-                hint="The usual order is detect, select, refine, inpaint, composite.",
+                hint="The usual order is detect, select, refine, shadow, inpaint, composite, audit.",
             )
         there.add(stage.gives)
 
@@ -169,5 +225,8 @@ def _suggest(word: str, known: Sequence[str]) -> str:
     return f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known)}."
 
 
-def _plain(params: dict[str, Any]) -> dict[str, Any]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in params.items()}
+def _plain(value: Any) -> Any:
+    """Tuples and mappings as the lists and dicts that YAML knows."""
+    if isinstance(value, Mapping):
+        return {key: _plain(value[key]) for key in value}
+    return [_plain(row) for row in value] if isinstance(value, (list, tuple)) else value

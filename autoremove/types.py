@@ -17,6 +17,12 @@ Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 """H x W, True = remove."""
 
+Cutout = tuple[tuple[int, int, int, int], Mask]
+"""A window (x1, y1, x2, y2) in whole pixels, right and bottom exclusive, and the mask inside it."""
+
+NO_CUTOUT: Cutout = ((0, 0, 0, 0), np.zeros((0, 0), bool))
+"""Stands where an object has no mask."""
+
 
 @dataclass(frozen=True)
 class Ref:
@@ -64,14 +70,14 @@ class Detections:
     """N found objects as parallel columns.
 
     ``xyxy`` N x 4 float32 in pixels of the upright picture; ``score`` N float32 in 0..1;
-    ``label`` N names; ``masks`` N x H x W bool or None. ``owner`` N int64 or None: the row of the object that
-    this one goes with (a bag with its person), -1 = it stands for itself.
+    ``label`` N names; ``masks`` N cutouts (NO_CUTOUT where an object has none) or None. ``owner`` N int64 or
+    None: the row of the object that this one goes with (a bag with its person), -1 = it stands for itself.
     """
 
     xyxy: NDArray[np.float32]
     score: NDArray[np.float32]
     label: tuple[str, ...]
-    masks: NDArray[np.bool_] | None = None
+    masks: tuple[Cutout, ...] | None = None
     owner: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
@@ -81,7 +87,7 @@ class Detections:
                 f"columns of unlike length: xyxy {self.xyxy.shape}, score {self.score.shape}, label {n}"
             )
         if self.masks is not None and len(self.masks) != n:
-            raise ValueError(f"masks {self.masks.shape} for {n} objects")
+            raise ValueError(f"{len(self.masks)} masks for {n} objects")
         if self.owner is not None and self.owner.shape != (n,):
             raise ValueError(f"owner {self.owner.shape} for {n} objects")
 
@@ -95,7 +101,7 @@ class Detections:
             self.xyxy[rows],
             self.score[rows],
             tuple(self.label[int(i)] for i in rows),
-            None if self.masks is None else self.masks[rows],
+            None if self.masks is None else tuple(self.masks[int(i)] for i in rows),
             None if self.owner is None else _followed(self.owner, rows),
         )
 
@@ -129,6 +135,17 @@ class ObjectMask:
 
 
 @dataclass(frozen=True)
+class Embedding:
+    """What Segment Anything's image encoder says of one picture: all of its time, for any boxes.
+
+    ``features`` C x h x w float16. ``weights``: sha256 of the weights it was made with.
+    """
+
+    features: NDArray[np.float16]
+    weights: str
+
+
+@dataclass(frozen=True)
 class Patch:
     """New pixels for one part of a picture.
 
@@ -139,3 +156,35 @@ class Patch:
     xyxy: tuple[int, int, int, int]
     pixels: Image
     alpha: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a second look at the filled picture does not like.
+
+    ``kind``: ``again`` (an object is still found), ``blur`` or ``seam``. ``xyxy``: where, in pixels.
+    ``value``: the score 0..1 of a find, else the ratio that stood out. ``reason``: one line for people.
+    """
+
+    kind: str
+    reason: str
+    xyxy: tuple[int, int, int, int]
+    value: float
+
+
+@dataclass(frozen=True)
+class FillFigures:
+    """One fill beside its surroundings: ratios of 1 where nothing shows, None where they are unknown."""
+
+    xyxy: tuple[int, int, int, int]
+    seam: float | None = None
+    sharpness: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a second look says; ``amended``: what should be removed instead, None = nothing more to remove."""
+
+    findings: tuple[Finding, ...] = ()
+    fills: tuple[FillFigures, ...] = ()
+    amended: ObjectMask | None = None

@@ -1,8 +1,8 @@
 """Run every evaluation and write its figures into RESULTS.md, each with its command, machine and commit.
 
-    python benchmarks/results.py --data DATA                 # all
-    python benchmarks/results.py --data DATA --only removal  # one
-    python benchmarks/results.py --tables-only               # only tables, from figures already there
+    python benchmarks/results.py --data DATA                      # all
+    python benchmarks/results.py --data DATA --only detect,mask   # some
+    python benchmarks/results.py --tables-only                    # only tables, from figures already there
 
 DATA holds instances/test, scenes/test and pairs. Figures (JSON) and sheets (PNG) go to --work. Sheets show
 pictures of the data sets: mind their terms before you pass them on.
@@ -17,118 +17,69 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from goals import goals_table
+from goals import FILLING, FINDING, goals_table
 from machine import ROOT, commit, in_words, machine
+from sections import SECTIONS
 
-from autoremove.evaluation.table import (
-    Table,
-    detect_table,
-    inpaint_table,
-    markdown,
-    mask_table,
-    number,
-    removal_table,
-    write_json,
-)
+from autoremove.evaluation.table import markdown, write_json
 
 PAGE = ROOT / "benchmarks" / "RESULTS.md"
-
-MODELS = "deepfillv2,deepfillv2+none,patchmatch,telea,ns"
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of the page: ``arguments`` of `autoremove evaluate` after the data, and the table it makes."""
-
-    kind: str
-    data: str
-    table: Callable[[dict[str, Any]], Table]
-    arguments: tuple[str, ...] = ()
-
-
-def _inpaint_table(result: dict[str, Any]) -> Table:
-    return inpaint_table(result, list(next(iter(result["models"].values()))))
-
-
-SECTIONS = {
-    "detect": Section("detect", "instances/test", detect_table),
-    "mask": Section("mask", "instances/test", mask_table),
-    "inpaint": Section("inpaint", "scenes/test", _inpaint_table, ("--models", MODELS, "--shares", "10-30")),
-    "brush": Section("inpaint", "scenes/test", _inpaint_table, ("--models", MODELS, "--holes", "brush")),
-    "removal": Section("removal", "pairs", removal_table),
-    "found-again": Section("removal", "instances/test", removal_table),
-}
-"""Named as the markers in RESULTS.md; `speed` and `goals` are made apart."""
 
 
 def command_of(name: str, data: str, work: str, limit: int | None, device: str) -> list[str]:
     """The command that makes one section's figures."""
-    section = SECTIONS[name]
-    command = ["evaluate", section.kind, "--data", f"{data}/{section.data}", *section.arguments]
-    command += ["--json", f"{work}/{name}.json", "--sheet", f"{work}/{name}.png"]
-    command += ["--limit", str(limit)] if limit else []
-    return [*command, *(["--device", device] if device != "auto" else [])]
+    return SECTIONS[name].command(data, f"{work}/{name}", limit, device)
+
+
+def told(name: str, command: list[str]) -> str:
+    """A command as a person types it."""
+    return shlex.join(["python" if SECTIONS[name].script else "autoremove", *command])
 
 
 def measure(name: str, options: argparse.Namespace) -> None:
     """Run one section and add to its figures where and how they were made."""
-    target = options.work / f"{name}.json"
-    if name == "speed":
-        command = [
-            "benchmarks/speed.py",
-            "--json",
-            str(target),
-            "--device",
-            options.device,
-            "--runs",
-            str(options.runs),
-        ]
-        subprocess.run([sys.executable, *command], check=True, cwd=ROOT)
-        return
-    facts, made_of = machine(), commit()
-    command = command_of(name, str(options.data.resolve()), str(options.work), options.limit, options.device)
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "autoremove", *command], check=True, cwd=ROOT)
+    section, target = SECTIONS[name], options.work / f"{name}.json"
+    extra = ["--runs", str(options.runs)] if name in ("speed", "time") else []
+    extra += ["--confidence", shipped_confidence()] if name == "small" else []
+    command = command_of(name, str(options.data), str(options.work), options.limit, options.device)
+    start = [sys.executable] if section.script else [sys.executable, "-m", "autoremove"]
+    facts, made_of, started = machine(), commit(), time.perf_counter()
+    subprocess.run([*start, *command, *extra], check=True, cwd=ROOT, env=_environment())
     result = json.loads(target.read_text())
-    told = command_of(name, "DATA", "OUT", options.limit, options.device)
-    result |= {"command": shlex.join(["autoremove", *told]), "machine": facts, "commit": made_of}
+    words = [*command_of(name, "DATA", "OUT", options.limit, options.device), *extra]
+    result |= {"command": told(name, words), "machine": facts, "commit": made_of}
     write_json(target, {**result, "seconds": time.perf_counter() - started})
 
 
+def shipped_confidence() -> str:
+    """The score from which the recipe people removes a person."""
+    from autoremove.evaluation.shipped import confidence_of, recipe_stages
+
+    return f"{confidence_of(recipe_stages('people'))('person'):g}"
+
+
+def _environment() -> dict[str, str]:
+    """The environment of a section: this checkout before any installed copy."""
+    import os
+
+    before = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *([before] if before else [])])}
+
+
 def section_text(name: str, result: dict[str, Any]) -> str:
-    """Command, table, and what it was measured on."""
-    table = speed_table(result) if name == "speed" else SECTIONS[name].table(result)
+    """Command, tables, and what it was measured on."""
+    tables = [markdown(table) for table in SECTIONS[name].tables(result) if len(table) > 1]
     pictures = f"{result['pictures']} pictures, " if isinstance(result.get("pictures"), int) else ""
     seconds = f", {result['seconds']:.0f} s" if "seconds" in result else ""
-    made = f"{pictures}commit {result['commit']}, {in_words(result['machine'])}{seconds}."
-    return f"```\n{result['command']}\n```\n\n{markdown(table)}\n\n{made}"
-
-
-def speed_table(result: dict[str, Any]) -> Table:
-    """One row a scenario: median and spread."""
-    rows = [["run", "median s", "least to most", "runs", "peak memory"]]
-    words = {
-        "cold": "a photo, cold",
-        "changed_growth": "a photo, growth changed",
-        "cached": "a photo, all cached",
-    }
-    for key, figures in result["seconds_per_photo"].items():
-        peak = f"{result['peak_memory_mb'][key]} MB"
-        rows.append([words[key], *_median(figures), peak])
-    return [*rows, ["`autoremove --help`", *_median(result["help_seconds"]), "-"]]
-
-
-def _median(figures: dict[str, Any]) -> list[str]:
-    between = f"{number(figures['least'], '.2f')} to {number(figures['most'], '.2f')}"
-    return [number(figures["median"], ".2f"), between, str(len(figures["runs"]))]
+    facts = f"commit {result['commit']}, {in_words(result['machine'])}" if "machine" in result else ""
+    made = f"{pictures}{facts}{seconds}.".strip(".")
+    return "\n\n".join([f"```\n{result['command']}\n```", *tables, *([f"{made}."] if made else [])])
 
 
 def replaced(page: str, name: str, text: str) -> str:
@@ -140,44 +91,65 @@ def replaced(page: str, name: str, text: str) -> str:
     return page
 
 
+def short_commands() -> dict[str, str]:
+    """The command of each section without its output files and options, as the table of goals names it."""
+    return {name: f"`{told(name, list(section.words[:4]))}`" for name, section in SECTIONS.items()}
+
+
 def write_page(work: Path) -> None:
     """All tables whose figures are there, and the goals beside what was reached."""
     page = PAGE.read_text()
-    results = {
-        name: json.loads((work / f"{name}.json").read_text())
-        for name in (*SECTIONS, "speed")
-        if (work / f"{name}.json").is_file()
-    }
-    for name, result in results.items():
-        page = replaced(page, name, section_text(name, result))
-    PAGE.write_text(replaced(page, "goals", markdown(goals_table(results))))
+    files = {name: work / f"{name}.json" for name in SECTIONS}
+    results = {name: json.loads(path.read_text()) for name, path in files.items() if path.is_file()}
+    for name, result in list(results.items()):
+        try:
+            page = replaced(page, name, section_text(name, result))
+        except KeyError as error:
+            print(
+                f"{name}: {files[name]} is of an older form (no {error}); measure it again", file=sys.stderr
+            )
+            del results[name]
+    commands = short_commands()
+    page = replaced(page, "goals", markdown(goals_table(FINDING, results, commands)))
+    PAGE.write_text(replaced(page, "goals-filling", markdown(goals_table(FILLING, results, commands))))
 
 
-def main() -> None:
+def parsed() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Measure everything and write RESULTS.md.")
     parser.add_argument("--data", type=Path, help="Folder with instances/test, scenes/test and pairs.")
-    parser.add_argument("--only", help=f"Some of {', '.join((*SECTIONS, 'speed'))}, with commas.")
+    parser.add_argument("--only", help=f"Some of {', '.join(SECTIONS)}, with commas.")
     parser.add_argument(
         "--work", type=Path, default=ROOT / "runs" / "results", help="Folder for JSON and sheets."
     )
     parser.add_argument("--limit", type=int, help="At most so many pictures each: for a trial.")
-    parser.add_argument("--runs", type=int, default=5, help="Rounds of the speed measurement.")
+    parser.add_argument("--runs", type=int, default=5, help="Rounds of the timings.")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--tables-only", action="store_true", help="Measure nothing.")
     options = parser.parse_args()
-    names = options.only.split(",") if options.only else [*SECTIONS, "speed"]
-    unknown = set(names) - {*SECTIONS, "speed"}
+    options.names = options.only.split(",") if options.only else list(SECTIONS)
+    unknown = set(options.names) - set(SECTIONS)
     if unknown:
         parser.error(f"--only: no {', '.join(sorted(unknown))}")
+    needs_data = any("DATA" in word for name in options.names for word in SECTIONS[name].words)
+    if options.data is None and needs_data and not options.tables_only:
+        parser.error("--data is needed")
+    options.data = options.data.resolve() if options.data else None
     options.work = options.work.resolve()
+    return options
+
+
+def main() -> None:
+    """Measure, section by section, and write the page after each."""
+    options = parsed()
     options.work.mkdir(parents=True, exist_ok=True)
-    if not options.tables_only:
-        if options.data is None and names != ["speed"]:
-            parser.error("--data is needed")
-        for name in names:
-            measure(name, options)
-            write_page(options.work)
+    for name in [] if options.tables_only else options.names:
+        if not SECTIONS[name].exists():
+            section = SECTIONS[name]
+            print(f"{name}: no {section.needs or section.words[0]}, left out", file=sys.stderr)
+            continue
+        measure(name, options)
+        write_page(options.work)
     write_page(options.work)
 
 

@@ -38,15 +38,19 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
 }
 
 
-def photos_to(folder: Path) -> int:
-    """Copy the photos of the ultralytics package, found without importing it; how many there are."""
+def photo_of(name: str) -> Path:
+    """A photo of the ultralytics package, found without importing it."""
     spec = importlib.util.find_spec("ultralytics")
     if spec is None or not spec.submodule_search_locations:
         sys.exit("ultralytics is not installed: its photos are what is timed.")
-    assets = Path(spec.submodule_search_locations[0]) / "assets"
+    return Path(spec.submodule_search_locations[0]) / "assets" / name
+
+
+def photos_to(folder: Path) -> int:
+    """Copy the photos that are timed; how many there are."""
     folder.mkdir(parents=True)
     for name in PHOTOS:
-        shutil.copyfile(assets / name, folder / name)
+        shutil.copyfile(photo_of(name), folder / name)
     return len(PHOTOS)
 
 

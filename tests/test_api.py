@@ -104,20 +104,40 @@ def test_labels_and_settings_reach_the_recipe(red_is_a_person: list[list[str]]) 
         settings={"refine.grow": 0.1, "detect.sizes": (1, 2)},
     )
     assert red_is_a_person == [
-        ["refine.grow=0.1", "detect.sizes=[1, 2]", 'detect.labels=["car", "traffic light"]']
+        ["refine.grow=0.1", "detect.sizes=[1, 2]", 'select.labels=["car", "traffic light"]']
     ]
+    remove(builders.scene(), keep="subject:2")
+    assert red_is_a_person[1:] == [['select.keep="subject:2"']]
 
 
 def test_settings_and_labels_are_understood_by_the_real_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    settings = {"detect.sizes": (320, 640), "detect.mirror": False, "refine.method": "box"}
-    stages = api.chosen_recipe("people", ("dog", "no: cat"), settings, "cpu").stages
+    settings = {
+        "detect.sizes": (320, 640),
+        "detect.mirror": False,
+        "refine.method": "box",
+        "select.thresholds": {"dog": 0.5},
+        "select.keep_region": [(0, 0, 0.5, 1)],
+    }
+    stages = api.chosen_recipe("people", ("dog", "no: cat"), settings, "cpu", keep="subject").stages
     values = {stage.name: stage for stage in stages}
-    assert values["detect"].labels == ("dog", "no: cat")  # type: ignore[attr-defined]
+    assert values["select"].labels == ("dog", "no: cat")  # type: ignore[attr-defined]
+    assert values["select"].keep == "subject"  # type: ignore[attr-defined]
+    assert values["select"].thresholds == {"dog": 0.5}  # type: ignore[attr-defined]
+    assert values["select"].keep_region == ((0.0, 0.0, 0.5, 1.0),)  # type: ignore[attr-defined]
     assert values["detect"].sizes == (320, 640)  # type: ignore[attr-defined]
     assert values["detect"].mirror is False  # type: ignore[attr-defined]
     with pytest.raises(RecipeError):
         api.chosen_recipe("people", None, {"refine.grwo": 1}, "cpu")
+
+
+def test_a_class_that_the_detector_does_not_know_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    with pytest.raises(UsageError, match="know no 'persn'") as told:
+        remove(builders.scene(), remove=["person", "persn"])
+    assert "person" in str(told.value.hint)
+    with pytest.raises(RecipeError, match="biggest"):
+        remove(builders.scene(), keep="biggest")
 
 
 def test_labels_that_are_no_list_or_name_nothing_are_refused() -> None:

@@ -10,13 +10,13 @@ import pytest
 
 from autoremove import codecs
 from autoremove.errors import BrokenArtefact, PictureError
-from autoremove.types import Detections, ObjectMask, Patch, Ref
+from autoremove.types import NO_CUTOUT, Detections, FillFigures, Finding, ObjectMask, Patch, Ref, Verdict
 from tests.cases import photos
 
 
 def some_detections(masks: bool = True) -> Detections:
     rng = np.random.default_rng(1)
-    planes = rng.random((2, 7, 9)) > 0.5 if masks else None
+    planes = (((1, 2, 4, 4), rng.random((2, 3)) > 0.5), NO_CUTOUT) if masks else None
     boxes = np.array([[1.25, 2, 3.5, 4], [0, 0, 9, 7]], np.float32)
     return Detections(boxes, np.array([0.75, 0.5], np.float32), ("person", "Hündin"), planes)
 
@@ -39,10 +39,16 @@ def some_patches() -> list[Patch]:
     ]
 
 
+def some_verdict() -> Verdict:
+    finding = Finding("again", "eine Hündin, still found", (1, 2, 3, 4), 0.41)
+    fills = (FillFigures((1, 2, 3, 4), 1.25, None), FillFigures((0, 0, 9, 9), None, 0.5))
+    return Verdict((finding,), fills, some_mask())
+
+
 def same(one: object, other: object) -> bool:
     if isinstance(one, np.ndarray):
         return isinstance(other, np.ndarray) and one.dtype == other.dtype and np.array_equal(one, other)
-    if isinstance(one, list):
+    if isinstance(one, (list, tuple)):
         return len(one) == len(other) and all(map(same, one, other))
     if hasattr(one, "__dataclass_fields__"):
         return all(same(getattr(one, name), getattr(other, name)) for name in one.__dataclass_fields__)
@@ -53,6 +59,7 @@ VALUES = {
     "detections": [some_detections(), some_detections(masks=False), Detections.empty()],
     "mask": [some_mask(), ObjectMask(np.zeros((1, 1), bool), np.zeros((1, 1), np.uint16))],
     "patches": [some_patches(), []],
+    "verdict": [some_verdict(), Verdict(fills=some_verdict().fills), Verdict()],
 }
 
 
@@ -92,7 +99,7 @@ def test_what_cannot_be_decoded_is_told(tmp_path: Path, slot: str) -> None:
         assert told.value.path == path
 
 
-@pytest.mark.parametrize("slot", ["mask", "patches"])
+@pytest.mark.parametrize("slot", ["mask", "patches", "verdict"])
 def test_a_single_wrong_byte_is_told_or_does_no_harm(tmp_path: Path, slot: str) -> None:
     value = VALUES[slot][0]
     whole = codecs.CODECS[slot].encode(value)

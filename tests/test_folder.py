@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from autoremove import journal
@@ -11,6 +12,8 @@ from autoremove.folder import Plan, clean, tally
 from autoremove.journal import DONE, FAILED, REVIEW, UNCHANGED, Row
 from autoremove.recipe import Recipe
 from autoremove.store import Store
+from autoremove.types import Detections
+from tests import builders
 from tests.cases import chain, photos
 from tests.cases.chain import CALLS
 from tests.cases.runs import ENDS, ends, files, pictures, plan, stamps
@@ -150,3 +153,16 @@ def test_masks_alone_change_no_picture(tmp_path: Path, source: Path, output: Pat
     assert Path(rows["a.jpg"].artefacts["mask"]).is_file()
     assert rows["a.jpg"].size_hw == [80, 112]
     assert (output / "a.jpg").read_bytes() == (source / "a.jpg").read_bytes()
+
+
+def test_what_goes_with_another_says_so(tmp_path: Path, source: Path, output: Path, monkeypatch) -> None:
+    boxes = np.array([builders.PERSON, (60, 40, 70, 50)], np.float32)
+    found = Detections(
+        boxes, np.array([0.9, 0.3], np.float32), ("person", "handbag"), owner=np.array([-1, 0])
+    )
+    monkeypatch.setattr(chain.FindRed, "__call__", lambda self, image: [found] * len(image))
+    (row,) = clean([source / "sub/b.png"], output, plan(tmp_path))
+    assert [(one["label"], one.get("with")) for one in row.objects] == [
+        ("person", None),
+        ("handbag", "person"),
+    ]

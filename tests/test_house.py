@@ -32,7 +32,11 @@ MAY_KNOW = {
     "recipe": {"errors", "stages"},
     "pipeline": BASE | {"codecs", "stages", "store"},
     "api": BASE | {"images", "models", "pipeline", "recipe", "stages"},
-    "folder": BASE | {"codecs", "executors", "images", "journal", "pipeline", "recipe", "store"},
+    "own_masks": BASE | {"api", "images", "pipeline", "stages"},
+    "products": BASE | {"codecs", "images", "own_masks", "store"},
+    "jobs": BASE | {"images", "journal", "own_masks", "products"},
+    "folder": BASE
+    | {"codecs", "executors", "jobs", "journal", "own_masks", "pipeline", "products", "recipe", "store"},
     "training": BASE | {"images", "models", "stages"},
     "evaluation": BASE | {"api", "images", "models", "pipeline", "recipe", "stages", "training"},
     "report": BASE | {"__version__", "codecs", "images", "journal", "store"},

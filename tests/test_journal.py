@@ -30,6 +30,33 @@ def test_rows_come_back_as_they_went(path: Path) -> None:
     assert journal.read(path.parent / "none") == {}
 
 
+def test_what_a_second_look_found_comes_back(tmp_path: Path) -> None:
+    finding = {"kind": "again", "reason": "a person", "xyxy": [1, 2, 3, 4], "value": 0.4}
+    fill = {"xyxy": [1, 2, 3, 4], "seam": None, "sharpness": 0.5}
+    row = Row("/in/a.jpg", "a.jpg", journal.REVIEW, "/out/a.jpg", findings=[finding], fills=[fill])
+    journal.append(tmp_path / "j", row)
+    assert journal.read(tmp_path / "j") == {"a.jpg": row}
+
+
+def test_a_journal_of_an_older_version_is_read(tmp_path: Path) -> None:
+    (tmp_path / "j").write_text('{"source": "/in/a.jpg", "relative": "a.jpg", "status": "done"}\n')
+    row = journal.read(tmp_path / "j")["a.jpg"]
+    assert (row.findings, row.fills) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("status", "output", "cleaned"),
+    [
+        ("done", "/out/a", True),
+        ("review", "/out/a", True),
+        ("review", None, False),
+        ("unchanged", "/out/a", False),
+    ],
+)
+def test_which_rows_have_a_cleaned_picture(status: str, output: str | None, cleaned: bool) -> None:
+    assert Row("/in/a", "a", status, output).cleaned is cleaned
+
+
 def test_the_last_row_of_a_picture_counts(path: Path) -> None:
     journal.append(path, Row("/in/a.jpg", "a.jpg", journal.REVIEW))
     rows = journal.read(path)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from autoremove.errors import RecipeError
+from autoremove.labels import PEOPLE, VEHICLES, expanded
 from autoremove.recipe import Recipe, build_stage, check_chain, load_recipe, recipe_names
 from autoremove.stages import STAGES, stage_class
 from autoremove.stages.composite import Composite
@@ -15,7 +16,9 @@ from autoremove.stages.detect import Detect
 from autoremove.stages.inpaint import Inpaint
 from autoremove.stages.refine import Refine
 from autoremove.stages.select import Select
+from autoremove.store import artefact_key
 
+TWO_REGIONS = ((1.0, 2.0, 3.0, 4.0), (0.0, 0.0, 1.0, 0.0, 0.5, 1.0))
 FULL = "stages: [detect, select, refine, inpaint, composite]"
 
 
@@ -33,9 +36,55 @@ def test_each_shipped_recipe_loads_and_says_what_it_is_about(name: str) -> None:
     assert loaded.stages
 
 
-def test_the_default_recipe_is_the_whole_chain() -> None:
-    assert [stage.name for stage in load_recipe("people").stages] == list(STAGES)
-    assert "masks-only" in recipe_names()
+@pytest.mark.parametrize("name", ["people", "bystanders", "street"])
+def test_the_recipes_that_remove_are_the_whole_chain(name: str) -> None:
+    chain = ["detect", "select", "refine", "shadow", "inpaint", "composite", "audit"]
+    assert [stage.name for stage in load_recipe(name).stages] == chain
+
+
+def test_what_the_shipped_recipes_remove() -> None:
+    assert recipe_names() == ["bystanders", "masks-only", "people", "street"]
+    chosen = {
+        name: next(stage.params() for stage in load_recipe(name).stages if stage.name == "select")
+        for name in recipe_names()
+    }
+    assert {name for name, params in chosen.items() if params["keep"] == "subject"} == {"bystanders"}
+    assert {name for name, params in chosen.items() if params["labels"] == ("person",)} == {
+        "bystanders",
+        "masks-only",
+        "people",
+    }
+    assert expanded(chosen["street"]["labels"]) == (*PEOPLE, *VEHICLES)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_all_that_is_there_is_detected_once_for_every_choice(name: str) -> None:
+    detect = load_recipe(name).stages[0]
+    assert detect.params()["labels"] == ()
+    assert detect.params() == load_recipe("people").stages[0].params()
+
+
+def test_entries_of_tables_add_to_what_the_recipe_has(tmp_path: Path) -> None:
+    text = "stages: [detect, {select: {thresholds: {car: 0.5, bus: 0.3}}}]"
+    loaded = recipe(tmp_path, text, "select.thresholds.car=0.4", "select.thresholds.dog=0.9")
+    assert loaded.stages[1].params()["thresholds"] == {"bus": 0.3, "car": 0.4, "dog": 0.9}
+
+
+def test_the_order_of_a_table_says_nothing(tmp_path: Path) -> None:
+    one = recipe(tmp_path, FULL, "select.thresholds={car: 0.5, bus: 0.3}")
+    other = recipe(tmp_path, FULL, "select.thresholds={bus: 0.3, car: 0.5}")
+    assert one.to_yaml() == other.to_yaml()
+    keys = {artefact_key("select", 2, loaded.stages[1].params(), None, {}) for loaded in (one, other)}
+    assert len(keys) == 1
+
+
+def test_tables_and_regions_are_saved_as_plain_yaml(tmp_path: Path) -> None:
+    chosen = ["select.thresholds={car: 0.4}", "select.keep_region=[[0, 0, 0.5, 1]]", "select.keep=subject:2"]
+    loaded = recipe(tmp_path, FULL, *chosen)
+    saved = yaml.safe_load(loaded.to_yaml())["stages"][1]["select"]
+    assert saved["thresholds"] == {"car": 0.4}
+    assert saved["keep_region"] == [[0.0, 0.0, 0.5, 1.0]]
+    assert recipe(tmp_path, loaded.to_yaml()).stages == loaded.stages
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -73,6 +122,15 @@ def test_stages_may_be_named_alone_or_with_fields(tmp_path: Path) -> None:
         ("detect.sizes=[320, 640]", Detect, "sizes", (320, 640)),
         ("inpaint.weights=a=b", Inpaint, "weights", "a=b"),
         ("inpaint.crops=9", Inpaint, "crops", 9),
+        ("select.thresholds={car: 0.4, bus: 1}", Select, "thresholds", {"bus": 1.0, "car": 0.4}),
+        ('select.thresholds={"traffic light": 0}', Select, "thresholds", {"traffic light": 0.0}),
+        ("select.thresholds=", Select, "thresholds", {}),
+        ("select.thresholds.all-vehicles=0.4", Select, "thresholds", {"all-vehicles": 0.4}),
+        ("select.keep_region=[[1, 2, 3, 4], [0, 0, 1, 0, 0.5, 1]]", Select, "keep_region", TWO_REGIONS),
+        ("select.keep_region=[1, 2, 3, 4]", Select, "keep_region", TWO_REGIONS[:1]),
+        ("select.keep_region=1,2,3,4", Select, "keep_region", TWO_REGIONS[:1]),
+        ("select.keep_region=[]", Select, "keep_region", ()),
+        ("select.keep_region=", Select, "keep_region", ()),
     ],
 )
 def test_one_field_is_set(tmp_path: Path, override: str, stage: type, field: str, value: object) -> None:
@@ -93,6 +151,19 @@ def test_one_field_is_set(tmp_path: Path, override: str, stage: type, field: str
         "refine.method=7",
         "detect.mirror=1",
         "detect.mirror=maybe",
+        "select.thresholds=0.4",
+        "select.thresholds=[car]",
+        "select.thresholds={car: much}",
+        "select.thresholds={car: true}",
+        "select.thresholds={car: 2}",
+        "select.thresholds.car=",
+        "select.confidence.car=0.4",
+        "select.keep_region=left",
+        "select.keep_region=[[1, 2, 3]]",
+        "select.keep_region=[[1, 2, 3, four]]",
+        "select.keep_region=[1, [2], 3, 4]",
+        "select.keep=biggest",
+        "select.nothing.car=0.4",
         "detect.sizes=large",
         "detect.sizes=[1.5]",
         "refine.method=boxes",
@@ -194,4 +265,4 @@ def test_the_table_of_stages_is_right() -> None:
         assert stage.name == name
         assert stage.version >= 1
     with pytest.raises(KeyError):
-        stage_class("audit")
+        stage_class("polish")

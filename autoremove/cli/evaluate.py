@@ -16,6 +16,7 @@ from autoremove.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from autoremove.stages.base import Stage
+    from autoremove.stages.detect import Detect
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,42 +78,55 @@ def _with(rows: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
 
 
 @command.command()
-@shared_options("the twenty worst pictures")
+@shared_options("the twenty worst pictures (missed orange, false red, found blue and green)")
 @recipe_options
 @click.option("--weights", help="Detector by name or file. [default: the recipe's]")
 @click.option(
-    "--labels", help="Classes to judge, e.g. person,car. [default: all that data and detector share]"
+    "--labels", help="Classes to judge, e.g. person,all-vehicles. [default: all that data and detector share]"
 )
-def detect(weights: str | None, labels: str | None, **options: Any) -> None:
+@click.option("--calibrate", is_flag=True, help="Also print what a score is worth: finds and right ones.")
+def detect(weights: str | None, labels: str | None, calibrate: bool, **options: Any) -> None:
     """Average precision by class, recall by height, false finds.
 
     DATA is in the `instances` form (images/, masks/, instances.jsonl) or the YOLO form (images/, labels/).
-    Finds on pixels marked 255, and strays in pictures with unlabelled bystanders, count neither way.
+    Recall is at the confidence that the recipe gives each class. False finds per picture are those that the
+    recipe would remove; finds on pixels marked 255, and strays in pictures with unlabelled bystanders, count
+    neither way.
     """
     from autoremove.evaluation import shipped
     from autoremove.evaluation.detect import evaluate_detect
-    from autoremove.evaluation.labelled import known_labels
-    from autoremove.evaluation.table import detect_table
+    from autoremove.evaluation.table import calibration_table, causes_table, detect_table
     from autoremove.stages.detect import Detect
 
     stages = _stages(options, {"detect.weights": weights})
     stage = shipped.stage_of(stages, Detect)
-    wanted = [name.strip() for name in labels.split(",")] if labels else known_labels(options["data"])
-    classes = shipped.known_classes(stage, wanted)
-    if not classes:
-        raise InputError(
-            f"The detector knows no class that {options['data']} labels.", hint="Check --weights."
-        )
+    classes = _judged(options["data"], stage, labels)
     result = evaluate_detect(
         options["data"],
-        shipped.finder(stage, classes, shipped.LEAST_CONFIDENCE),
+        shipped.finder(stage),
         classes=classes,
-        confidence=shipped.shipped_confidence(stages),
-        removed=[name for name in classes if name in stage.labels] or classes,
+        confidence=shipped.confidence_of(stages),
+        removed=shipped.targets_of(stages, classes) or None,
+        choose=shipped.chooser(stages),
         limit=options["limit"],
         sheet=options["sheet"],
     )
-    _finish(result, detect_table(result), options)
+    tables = [detect_table(result), causes_table(result["causes"], "objects")]
+    _finish(result, [*tables, *([calibration_table(result)] if calibrate else [])], options)
+
+
+def _judged(data: Path, stage: Detect, labels: str | None) -> list[str]:
+    """The classes to judge: those asked for or those that the data labels; the detector must know them."""
+    from autoremove.evaluation.labelled import known_labels
+    from autoremove.evaluation.shipped import known_classes
+    from autoremove.labels import expanded
+
+    asked = tuple(name.strip() for name in (labels or "").split(",") if name.strip())
+    there = known_labels(data)
+    classes = known_classes(stage, list(expanded(asked)) if asked else there)
+    if not classes:
+        raise InputError(f"The detector knows no class that {data} labels.", hint="Check --weights.")
+    return classes
 
 
 @command.command()
@@ -134,7 +148,7 @@ def mask(methods: str, weights: str | None, detector: str | None, **options: Any
     from autoremove.evaluation import shipped
     from autoremove.evaluation.labelled import known_labels
     from autoremove.evaluation.mask import evaluate_mask
-    from autoremove.evaluation.table import mask_table
+    from autoremove.evaluation.table import causes_table, mask_table
     from autoremove.stages.detect import Detect
     from autoremove.stages.refine import Refine
 
@@ -144,12 +158,12 @@ def mask(methods: str, weights: str | None, detector: str | None, **options: Any
     result = evaluate_mask(
         options["data"],
         {name.strip(): shipped.refiner(refine, name.strip()) for name in methods.split(",")},
-        shipped.finder(stage, classes, shipped.shipped_confidence(stages)) if classes else None,
+        shipped.finder_as_shipped(stages) if classes else None,
         classes=classes,
         limit=options["limit"],
         sheet=options["sheet"],
     )
-    _finish(result, mask_table(result), options)
+    _finish(result, [mask_table(result), causes_table(result["causes"], "objects")], options)
 
 
 @command.command()
@@ -203,24 +217,25 @@ def inpaint(models: str, weights: str | None, holes: str, shares: str, raw: bool
         **{key: options[key] for key in ("size", "repeats", "seed", "limit", "sheet")},
     )
     buckets = list(next(iter(result["models"].values())))
-    _finish(result, inpaint_table(result, buckets), options)
+    _finish(result, [inpaint_table(result, buckets)], options)
 
 
 @command.command()
-@shared_options("before, after, other fills and truth")
+@shared_options("the twenty worst pictures: before, after, other fills and truth")
 @recipe_options
 def removal(**options: Any) -> None:
-    """The whole pipeline against true empty views; people found again.
+    """The whole pipeline against true empty views; objects found again.
 
     DATA holds NAME_with, NAME_without and NAME_object pictures (the same view with and without an object,
-    and the object in white). On any other folder of pictures only what is found again is counted.
+    and the object in white). On any other folder of pictures, or in the `instances` form, only what is found
+    again is counted.
     """
     from autoremove.evaluation.removal import evaluate_removal
-    from autoremove.evaluation.table import removal_table
+    from autoremove.evaluation.table import causes_table, removal_table
 
     stages = _stages(options, {})
     result = evaluate_removal(options["data"], stages, limit=options["limit"], sheet=options["sheet"])
-    _finish(result, removal_table(result), options)
+    _finish(result, [removal_table(result), causes_table(result["causes"], "removed")], options)
 
 
 def _device(request: str) -> str:
@@ -240,10 +255,14 @@ def _stages(options: dict[str, Any], more: dict[str, str | None]) -> tuple[Stage
     return recipe_stages(options["recipe"], [*own, *options["settings"]], _device(options["device"]))
 
 
-def _finish(result: dict[str, Any], table: list[list[str]], options: dict[str, Any]) -> None:
+def _finish(result: dict[str, Any], tables: list[list[list[str]]], options: dict[str, Any]) -> None:
+    """Print the tables that say anything, and write all figures."""
     from autoremove.evaluation.table import write_json
 
-    for line in columns(table, right=range(1, len(table[0]))):
-        click.echo(line)
+    for position, table in enumerate(table for table in tables if len(table) > 1):
+        if position:
+            click.echo()
+        for line in columns(table, right=range(1, len(table[0]))):
+            click.echo(line)
     if options["json_file"]:
         write_json(options["json_file"], result)

@@ -14,9 +14,6 @@ from autoremove.cli.options import absolute, device_option, quiet_option
 from autoremove.cli.text import plural, printable
 from autoremove.errors import EXIT_SOME_FAILED, InputError, OutputError, PictureError, RecipeError, UsageError
 
-ENDINGS = (".png", ".tif", ".tiff", ".bmp", ".webp", ".jpg", ".jpeg", ".gif")
-"""What a mask's file name may end with, in the order in which they are looked for."""
-
 
 @dataclass(frozen=True)
 class Fill:
@@ -133,20 +130,15 @@ def paired(image: Path, mask: Path, output: Path) -> list[tuple[Path, Path | Non
     if not image.is_dir():
         return [(image, mask, _target(image, output))]
     from autoremove import images
+    from autoremove.own_masks.names import mask_files, mask_of
 
     readable, broken = images.list_pictures([image], exclude=[output, mask])
     sources = [*readable, *broken]
     if not sources:
         raise InputError(f"No pictures in {image}.")
     targets = images.plan_outputs(sources, output)
-    return [(source.path, mask_of(source.relative, mask), targets[source]) for source in sources]
-
-
-def mask_of(relative: Path, folder: Path) -> Path | None:
-    """The mask of a picture at the same place below ``folder``: its full name plus ending, or its stem's."""
-    beside = folder / relative.parent
-    names = [relative.name + ending for ending in ENDINGS] + [relative.stem + ending for ending in ENDINGS]
-    return next((beside / name for name in names if (beside / name).is_file()), None)
+    files = mask_files(mask, [output])
+    return [(source.path, mask_of(source.relative, files), targets[source]) for source in sources]
 
 
 def _target(image: Path, output: Path) -> Path:

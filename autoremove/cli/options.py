@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
+from autoremove.cli.regions import Region, Regions
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_PIXELS = "200M"
@@ -39,6 +41,26 @@ class Amount(click.ParamType):  # type: ignore[type-arg]  # generic only in newe
         return round(float(found[1]) * _FACTORS[found[2].lower()])
 
 
+class Threshold(click.ParamType):  # type: ignore[type-arg]
+    """A class or group and its own least score, as ``car=0.4``."""
+
+    name = "LABEL=SCORE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        if isinstance(value, tuple):
+            return value
+        label, _, number = (part.strip() for part in str(value).partition("="))
+        if not label or "." in label or re.fullmatch(r"0?\.\d+|[01](\.0*)?", number) is None:
+            self.fail(f"{value!r} is not like car=0.4, with a score from 0 to 1.", param, ctx)
+        return label, float(number)
+
+
+DETECTED_FROM = 0.05
+"""As ``detect.confidence``: nothing below is there to be chosen, unless the detector is told so as well."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What was asked for on the command line about the pipeline, not yet checked."""
@@ -51,17 +73,36 @@ class Request:
     cache: Path | None
     max_pixels: int
     quiet: bool
+    threshold: tuple[tuple[str, float], ...] = ()
+    min_size: float | None = None
+    keep: str | None = None
+    keep_region: tuple[tuple[Region, ...], ...] = ()
 
     @property
     def overrides(self) -> list[str]:
         """``stage.field=value`` texts; what --set says counts last."""
-        rows = []
+        chosen: dict[str, Any] = {}
         if self.remove:
             labels = [label.strip() for text in self.remove for label in text.split(",") if label.strip()]
-            rows.append(f"detect.labels={json.dumps(labels)}")
+            chosen["select.labels"] = labels
         if self.confidence is not None:
-            rows.append(f"detect.confidence={self.confidence}")
-        return [*rows, *self.settings]
+            chosen["select.confidence"] = self.confidence
+        chosen |= {f"select.thresholds.{label}": score for label, score in self.threshold}
+        if self.min_size is not None:
+            chosen["select.min_size"] = self.min_size
+        if self.keep is not None:
+            chosen["select.keep"] = self.keep
+        if self.keep_region:
+            chosen["select.keep_region"] = [region for rows in self.keep_region for region in rows]
+        least = min(
+            [
+                *(score for _, score in self.threshold),
+                DETECTED_FROM if self.confidence is None else self.confidence,
+            ]
+        )
+        if least < DETECTED_FROM:
+            chosen["detect.confidence"] = least
+        return [*(f"{field}={json.dumps(value)}" for field, value in chosen.items()), *self.settings]
 
 
 def folder_option(*names: str, help: str, **more: Any) -> Callable[[F], F]:
@@ -90,12 +131,7 @@ def pipeline_options(recipe: str) -> Callable[[F], F]:
             metavar="STAGE.FIELD=VALUE",
             help="Override one field of the recipe, e.g. refine.grow=0.12. May be repeated.",
         ),
-        click.option("--remove", multiple=True, metavar="LABELS", help="What to remove, e.g. person,car."),
-        click.option(
-            "--confidence",
-            type=click.FloatRange(0, 1),
-            help="Least score of a detection, 0 to 1. [default: the recipe's]",
-        ),
+        *selection_options(),
         device_option,
         cache_option,
         click.option(
@@ -114,6 +150,45 @@ def pipeline_options(recipe: str) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def selection_options() -> tuple[Callable[[F], F], ...]:
+    """What is to go and what stays; all of them fields of the select stage."""
+    return (
+        click.option(
+            "--remove",
+            multiple=True,
+            metavar="LABELS",
+            help="What to remove: person,car or a group as all-vehicles, all-animals.",
+        ),
+        click.option(
+            "--keep",
+            metavar="WAY",
+            help="Who stays: largest, central or subject (whom the photo is of); subject:2 keeps two.",
+        ),
+        click.option(
+            "--keep-region",
+            type=Regions(),
+            multiple=True,
+            help="Leave what lies there, in pixels or shares of 1; or a JSON file of polygons. Repeatable.",
+        ),
+        click.option(
+            "--min-size",
+            type=click.FloatRange(0),
+            help="Leave what is less high: pixels, or below 1 a share of the picture's height.",
+        ),
+        click.option(
+            "--confidence",
+            type=click.FloatRange(0, 1),
+            help="Least score of what is removed, 0 to 1. [default: the recipe's]",
+        ),
+        click.option(
+            "--threshold",
+            type=Threshold(),
+            multiple=True,
+            help="Another least score for a class or group, as car=0.4. Repeatable.",
+        ),
+    )
 
 
 def absolute(path: Path) -> Path:

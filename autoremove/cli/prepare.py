@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from autoremove.cli.lazy import say
 from autoremove.cli.options import Request, absolute
-from autoremove.errors import UsageError
 
 if TYPE_CHECKING:
     from autoremove.recipe import Recipe
@@ -27,15 +25,14 @@ def ready_recipe(request: Request) -> Recipe:
     Raises DeviceError, WeightsError, and UsageError for a label that the detector does not know.
     """
     from autoremove.recipe import load_recipe
+    from autoremove.stages.known import check_labels
 
     recipe = load_recipe(
         request.recipe, request.overrides, device=announced_device(request.device, request.quiet)
     )
     for stage in recipe.stages:
         stage.weights_digest()  # finds, fetches and verifies; the hash is remembered
-    for stage in recipe.stages:
-        if stage.name == "detect":
-            _check_labels(stage)
+    check_labels(recipe.stages)
     return recipe
 
 
@@ -49,25 +46,6 @@ def announced_device(request: str, quiet: bool) -> str:
     return chosen.torch_device
 
 
-def _check_labels(detect: Any) -> None:
-    """Refuse a label the detector does not know once, instead of for every picture.
-
-    Only when labels were chosen: loading the detector takes a second that a cached run can do without.
-    """
-    if detect.labels == type(detect)().labels or not detect.labels:
-        return
-    from autoremove.models import cache
-
-    names = cache.load("detector", detect.weights, detect.device).names
-    for label in detect.labels:
-        if label not in names:
-            near = difflib.get_close_matches(label, names, 3, 0.5) or list(names)[:10]
-            raise UsageError(
-                f"The weights {detect.weights!r} know no {label!r}.",
-                hint=f"Nearest of their names: {', '.join(near)}. Other weights: `autoremove weights list`.",
-            )
-
-
 def chosen_store(request: Request) -> Store:
     """The store of --cache, or the default one."""
     from autoremove.store import Store, default_root
@@ -76,7 +54,14 @@ def chosen_store(request: Request) -> Store:
 
 
 def described(recipe: Recipe) -> str:
-    """One line on what a recipe does: its stages, and what it looks for."""
-    labels = next((getattr(stage, "labels", ()) for stage in recipe.stages if stage.name == "detect"), ())
+    """One line on what a recipe does: its stages, what it looks for and whom it leaves."""
+    labels: tuple[str, ...] = ()
+    kept = ""
+    for stage in recipe.stages:
+        params = stage.params()
+        if stage.name in ("detect", "select") and params.get("labels"):
+            labels = params["labels"]
+        kept = params.get("keep") or kept
     looking = f"; looking for {', '.join(labels)}" if labels else ""
-    return f"recipe {recipe.name}: {' > '.join(stage.name for stage in recipe.stages)}{looking}"
+    keeping = f", keeping the {kept}" if kept else ""
+    return f"recipe {recipe.name}: {' > '.join(stage.name for stage in recipe.stages)}{looking}{keeping}"

@@ -47,8 +47,10 @@ class Progress:
 
 
 def problem(row: Row) -> str:
-    """Which picture, and what is wrong with it, with its path said once and short."""
+    """Which picture, and what is wrong with it, with its path said once and short; and if it was left out."""
     reason = row.reason or "no reason given"
+    if row.status == "review" and row.output is None:
+        reason += " Nothing was written."
     if reason.startswith(row.source):
         return printable(row.relative + reason[len(row.source) :])
     return printable(f"{row.relative}: {reason.replace(row.source, row.relative)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,22 +13,42 @@ import click
 
 from autoremove.cli.lazy import say
 from autoremove.cli.options import Request, absolute, folder_option, inputs_argument, pipeline_options
-from autoremove.errors import EXIT_SOME_FAILED, UsageError
+from autoremove.cli.text import plural, printable
+from autoremove.errors import EXIT_SOME_FAILED, InputError, UsageError
 
 if TYPE_CHECKING:
     from autoremove.folder import Plan
+    from autoremove.jobs import Job
     from autoremove.journal import Row
+    from autoremove.recipe import Recipe
+
+NAMED = 10
+"""So many masks without a picture are named."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run as asked for. Paths are absolute; ``workers`` > 1 means several processes."""
+    """One run as asked for. Paths are absolute; ``workers`` > 1 means several processes.
+
+    ``masks``: folder of masks of one's own; ``only_masks``: pictures without one are left as they are.
+    """
 
     inputs: tuple[Path, ...]
     output: Path
     request: Request
     workers: int = 1
     report: bool = True
+    masks: Path | None = None
+    only_masks: bool = False
+
+
+def workers_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """--executor and --workers, which :func:`chosen_workers` reads."""
+    executor = click.option(
+        "--executor", type=click.Choice(["local", "processes"]), help="[default: processes if workers > 1]"
+    )
+    workers = click.option("--workers", type=click.IntRange(1, 256), help="How many processes. [default: 1]")
+    return executor(workers(function))
 
 
 @click.command("run", short_help="Remove people from a folder of photos.")
@@ -37,9 +58,13 @@ class Run:
 )
 @pipeline_options("people")
 @click.option(
-    "--executor", type=click.Choice(["local", "processes"]), help="[default: processes if workers > 1]"
+    "--masks",
+    type=click.Path(path_type=Path),
+    help="Masks of your own, as `autoremove mask` names them: a folder, or a COCO file. Pictures without one "
+    "are done as usual.",
 )
-@click.option("--workers", type=click.IntRange(1, 256), help="How many processes. [default: 1]")
+@click.option("--only-masks", is_flag=True, help="Leave pictures without a mask in --masks as they are.")
+@workers_options
 @click.option(
     "--report/--no-report",
     default=True,
@@ -51,6 +76,8 @@ def command(
     /,
     inputs: tuple[Path, ...],
     output: Path,
+    masks: Path | None,
+    only_masks: bool,
     executor: str | None,
     workers: int | None,
     report: bool,
@@ -61,6 +88,7 @@ def command(
     \b
     autoremove run photos/ --output clean/
     autoremove run photos/ -o clean/ --set refine.grow=0.12
+    autoremove run photos/ -o clean/ --masks masks/
 
     Inputs are never changed. A picture with nothing to remove is copied byte for byte. Whatever goes wrong
     with one picture is listed, and the others go on. Stop whenever you like: the same command goes on where
@@ -72,6 +100,8 @@ def command(
         Request(**options),
         chosen_workers(executor, workers),
         report,
+        masks=absolute(masks) if masks else None,
+        only_masks=only_masks,
     )
     rows = clean_folder(run)
     if any(row.status == "failed" for row in rows):
@@ -96,16 +126,19 @@ def clean_folder(run: Run) -> list[Row]:
     """The whole of one run: what is checked, in order of its cost, then the pictures, summary and report."""
     from autoremove.cli.prepare import checked_recipe, chosen_store, described, ready_recipe
     from autoremove.cli.summary import summary
-    from autoremove.folder import Plan, plan_jobs
+    from autoremove.folder import Plan
+    from autoremove.jobs import plan_jobs
 
     started = time.perf_counter()
     recipe = checked_recipe(run.request)
     store = chosen_store(run.request)
-    count = len(plan_jobs(run.inputs, run.output, store.root))
+    _check_masks(run)
+    jobs = plan_jobs(run.inputs, run.output, [store.root, *([run.masks] if run.masks else [])])
     if not run.request.quiet:  # before torch is imported, which takes seconds
-        say(f"{count} picture{'s' if count != 1 else ''}, {described(recipe)}")
+        say(f"{plural(len(jobs), 'picture')}, {described(recipe)}")
+    jobs = _masked(jobs, run, recipe)
     plan = Plan(ready_recipe(run.request), store, run.request.max_pixels)
-    rows = _pictures(run, plan)
+    rows = _pictures(run, plan, jobs)
     page = run.output / "report.html"
     for line in summary(rows, time.perf_counter() - started, run.output, page if run.report else None):
         if not run.request.quiet:
@@ -115,11 +148,52 @@ def clean_folder(run: Run) -> list[Row]:
     return rows
 
 
-def _pictures(run: Run, plan: Plan) -> list[Row]:
+def _check_masks(run: Run) -> None:
+    """Refuse folders in which masks, pictures and results would be taken for one another."""
+    if run.masks is None:
+        if run.only_masks:
+            raise UsageError("--only-masks says nothing without --masks.", hint="Name the folder of masks.")
+        return
+    masks, output = run.masks.resolve(), run.output.resolve()
+    if masks == output or masks.is_relative_to(output):
+        raise InputError(
+            f"The masks {run.masks} lie in the output folder {run.output}, which holds pictures.",
+            hint="Choose another --output.",
+        )
+    for path in run.inputs:
+        if path.resolve().is_relative_to(masks):
+            raise InputError(
+                f"The input {path} is, or lies in, the folder of masks {run.masks}.",
+                hint="Keep masks in a folder of their own.",
+            )
+
+
+def _masked(jobs: list[Job], run: Run, recipe: Recipe) -> list[Job]:
+    """The jobs with their masks of one's own; masks that no picture has are told."""
+    if run.masks is None:
+        return jobs
+    from autoremove.jobs import with_masks
+    from autoremove.own_masks.finding import NOTHING, find
+    from autoremove.own_masks.stages import chain
+
+    found = find(run.masks, [job.source.relative for job in jobs], [run.output])
+    chain(recipe.stages, NOTHING, run.masks, run.request.max_pixels)  # refuses a recipe without masks
+    if found.stray:
+        names = ", ".join(printable(name) for name in found.stray[:NAMED])
+        more = f" and {len(found.stray) - NAMED} more" if len(found.stray) > NAMED else ""
+        say(f"note: no picture for {plural(len(found.stray), 'mask')} in {run.masks}: {names}{more}")
+    if not run.request.quiet:
+        rest = "left as they are" if run.only_masks else "done as usual"
+        without = len(jobs) - len(found.masks)
+        say(f"masks of your own: {len(found.masks)}; {plural(without, 'picture')} without one {rest}")
+    return with_masks(jobs, found.masks, others=NOTHING if run.only_masks else None)
+
+
+def _pictures(run: Run, plan: Plan, jobs: Sequence[Job]) -> list[Row]:
     """All pictures under one progress bar, with the report made alongside."""
     from autoremove.cli.alone import alone_in
     from autoremove.cli.progress import Progress
-    from autoremove.folder import clean
+    from autoremove.folder import work
     from autoremove.report.making import Reporter
 
     with ExitStack() as stack:
@@ -132,15 +206,7 @@ def _pictures(run: Run, plan: Plan) -> list[Row]:
             if reporter:
                 reporter.row(row)
 
-        rows = clean(
-            run.inputs,
-            run.output,
-            plan,
-            executor_name="processes" if run.workers > 1 else "local",
-            workers=run.workers,
-            on_start=progress.start,
-            on_row=on_row,
-        )
+        rows = work(jobs, run.output, plan, workers=run.workers, on_start=progress.start, on_row=on_row)
         if reporter:
             reporter.finish(rows)
         return rows

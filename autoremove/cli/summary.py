@@ -18,7 +18,7 @@ LISTED = 50
 _MEANING = {
     "done": "cleaned",
     "unchanged": "nothing to remove, copied as they are",
-    "review": "not changed and not written: please look at them",
+    "review": "please look at them: the reasons are below",
     "failed": "could not be processed",
 }
 
@@ -46,10 +46,12 @@ def summary(rows: Sequence[Row], seconds: float, output: Path, report: Path | No
 
 
 def _problems(rows: Sequence[Row]) -> list[str]:
-    bad = [row for status in ("failed", "review") for row in rows if row.status == status]
-    if not bad:
-        return []
-    lines = ["", *(f"{row.status}: {problem(row)}" for row in bad[:LISTED])]
-    if len(bad) > LISTED:
-        lines.append(f"... and {len(bad) - LISTED} more, see the journal or the report")
+    lines: list[str] = []
+    for status, heading in (("failed", "failed"), ("review", "to review")):
+        bad = [row for row in rows if row.status == status]
+        if not bad:
+            continue
+        lines += ["", f"{len(bad)} {heading}:", *(f"  {status}: {problem(row)}" for row in bad[:LISTED])]
+        if len(bad) > LISTED:
+            lines.append(f"  ... and {len(bad) - LISTED} more, see the journal or the report")
     return lines

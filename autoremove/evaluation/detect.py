@@ -1,43 +1,49 @@
-"""How well objects are found: average precision, recall by height, and false finds."""
+"""How well objects are found: average precision, recall by height, false finds, and what mistakes share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from autoremove.evaluation.calibration import HEIGHTS, Scores, heights_of, pooled, ratio
+from autoremove.evaluation.causes import Causes, Mistake, false_in, missed_in
+from autoremove.evaluation.judging import Judgement, judge, kinds_of, rows_of, rows_to_show
 from autoremove.evaluation.labelled import Boxed, count_pictures, read_boxed
-from autoremove.evaluation.matching import Boxes, box_iou, match, share_inside
+from autoremove.evaluation.precision import AveragePrecision
 from autoremove.evaluation.sheet import MISSED, RIGHT, TRUE, WRONG, Worst, boxed, cell, write_sheet
 from autoremove.types import Detections, Image
 
 Find = Callable[[Image], Detections]
 """Everything found in one picture, at a low confidence, so that average precision sees it all."""
 
-UNCLEAR = 0.5
-"""A find with more than this share of its own area in an unclear region counts neither way."""
+Choose = Callable[[Image, Detections], Detections]
+"""Which of the finds the recipe would remove."""
 
-HEIGHTS = {
-    "recall_under_32": (0.0, 32.0),
-    "recall_32_64": (32.0, 64.0001),
-    "recall_over_64": (64.0001, np.inf),
-}
-"""Heights of true boxes in pixels of the picture: under 32, 32 to 64, over 64."""
+Confidence = Callable[[str], float]
+"""The score from which the recipe takes a find of that class."""
 
 
 @dataclass
 class Tally:
-    """What became of the objects of one class at the shipped confidence."""
+    """What became of the objects of one class or group at the shipped confidence."""
 
     heights: list[float] = field(default_factory=list)
     hits: list[bool] = field(default_factory=list)
     false: int = 0
     judged: int = 0
+
+    def add(self, row: Judgement, *, judged: bool) -> None:
+        """Take in one picture; ``judged``: whether its source labels the class."""
+        self.heights += heights_of(row.truth).tolist()
+        self.hits += row.hit.tolist()
+        self.false += int(row.false.sum())
+        self.judged += judged
 
     def figures(self) -> dict[str, Any]:
         """Recall, precision and false finds."""
@@ -52,167 +58,150 @@ class Tally:
         return {**figures, "objects": len(hits)}
 
 
-def ratio(part: float, whole: float) -> float | None:
-    """None where there is nothing to take a share of."""
-    return part / whole if whole else None
-
-
 def evaluate_detect(
     folder: Path,
     find: Find,
     *,
     classes: Sequence[str],
-    confidence: float,
+    confidence: float | Confidence,
     removed: Sequence[str] | None = None,
+    choose: Choose | None = None,
     limit: int | None = None,
     sheet: Path | None = None,
 ) -> dict[str, Any]:
     """Measure a detector on a data set in the `instances` form or the YOLO form.
 
-    ``classes``: what to judge. ``confidence``: the score from which a find counts in recall, precision and
-    false finds; average precision uses them all. A find is right at an overlap (IoU) of 0.5. ``removed``:
-    the classes whose false finds make up ``false_per_picture`` (default: all).
+    ``classes``: what to judge; groups of them (``all-vehicles``) are rows of their own, within which a find
+    of one class may be an object of another. ``confidence``: the score, of every class or by class, from
+    which a find counts in recall and precision; average precision and ``calibration`` use all finds. A find
+    is right at an overlap (IoU) of 0.5.
+    ``removed``: the classes that are to go (default: all); ``choose``: which of the finds the recipe would
+    remove (default: those of ``removed`` from the confidence on). ``false_per_picture`` and ``calibration``
+    are about these, and so is ``causes``: what the missed objects and the false finds have in common.
     ``limit``: at most so many pictures, evenly spaced. ``sheet``: a PNG of the twenty worst pictures.
 
     Finds that count neither way: those mostly in unclear regions, and strays in pictures whose source does
     not label that class, or labels its main object only. Shares are 0..1, None where there is nothing.
     """
-    judge = _Judge(list(classes), confidence, list(classes if removed is None else removed))
+    limits = {name: confidence if isinstance(confidence, float) else confidence(name) for name in classes}
+    judge_all = Judge(limits, list(classes if removed is None else removed), choose)
     total = count_pictures(folder)
     for picture in tqdm(read_boxed(folder, limit), "detect", total=min(total, limit or total), disable=None):
-        judge.add(picture, find(picture.image), draw=sheet is not None)
+        judge_all.add(picture, find(picture.image), draw=sheet is not None)
     if sheet:
-        write_sheet(sheet, judge.worst.rows(5))
-    return judge.figures()
+        write_sheet(sheet, judge_all.worst.rows(4))
+    return judge_all.figures()
 
 
-class _Judge:
-    """Takes in pictures with their finds one by one, and sums them up."""
+class Judge:
+    """Takes in pictures with their finds one by one, and sums them up.
 
-    def __init__(self, classes: list[str], confidence: float, removed: list[str]) -> None:
-        self.confidence, self.removed = confidence, removed
-        self.tallies = {name: Tally() for name in classes}
-        self.precision = AveragePrecision(classes)
-        self.worst = Worst()
-        self.pictures = self.judged = 0
+    ``limits``: the shipped confidence of each class. ``scores``: all finds of each class and group.
+    """
 
-    def add(self, picture: Boxed, finds: Detections, *, draw: bool) -> None:
-        found = kept(picture, finds, list(self.tallies))
-        self.precision.add(picture, found)
-        mistakes = [
-            _count(tally, picture, found, name, self.confidence) for name, tally in self.tallies.items()
-        ]
-        if draw and any(len(boxes) for case in mistakes for boxes in (case.missed, case.false)):
-            self.worst.add(*_case(picture, mistakes))
+    def __init__(
+        self, limits: Mapping[str, float], removed: Sequence[str] | None = None, choose: Choose | None = None
+    ) -> None:
+        self.limits = dict(limits)
+        self.removed = [name for name in limits if removed is None or name in removed]
+        self.rows = rows_to_show(list(limits))
+        self.tallies = {name: Tally() for name in self.rows}
+        self.scores = {name: Scores() for name in self.rows}
+        self.precision = AveragePrecision(list(self.rows))
+        self.causes, self.worst = Causes(), Worst()
+        self.pictures = self.judged = self.false = 0
+        self._choose = choose or self._of_removed
+
+    def _of_removed(self, _: Image, found: Detections) -> Detections:
+        shipped = self._shipped(found)
+        return shipped[rows_of(shipped.label, self.removed)]
+
+    def _shipped(self, found: Detections) -> Detections:
+        limits = np.array([self.limits.get(label, 2.0) for label in found.label], np.float32)
+        return found[found.score >= limits]
+
+    def add(self, picture: Boxed, finds: Detections, *, draw: bool = False) -> None:
+        """One picture and everything found in it."""
+        everything = {name: judge(picture, finds, members) for name, members in self.rows.items()}
+        self.precision.add(everything)
+        shipped = self._shipped(finds)
+        for name, members in self.rows.items():
+            judged = not picture.judged.isdisjoint(members)
+            self.scores[name].add(everything[name], judged=judged)
+            self.tallies[name].add(judge(picture, shipped, members), judged=judged)
         self.pictures += 1
-        self.judged += any(name in picture.judged for name in self.removed)
+        self.judged += not picture.judged.isdisjoint(self.removed)
+        self._look_at_removed(picture, finds, draw)
+
+    def _look_at_removed(self, picture: Boxed, finds: Detections, draw: bool) -> None:
+        """Count and name the mistakes that a user would see: what stays, and what goes without reason."""
+        shipped, gone = self._shipped(finds), self._choose(picture.image, finds)
+        case = _Case(picture)
+        wanted = kinds_of(self.removed)
+        for members in kinds_of(list(self.limits)).values():
+            targets = next((own for own in wanted.values() if set(own) & set(members)), ())
+            gone_too = [name for name in members if name in targets or name in gone.label]
+            found, going = judge(picture, shipped, targets), judge(picture, gone, gone_too)
+            missed = missed_in(picture, found, targets, shipped, finds)
+            false = false_in(picture, going, gone_too)
+            self.causes.add(picture, found, targets, missed, false)
+            case.add(found, going, missed, false)
+        self.false += len(case.false)
+        if draw and (case.missed or case.false):
+            self.worst.add(case.badness(), case.draw)
 
     def figures(self) -> dict[str, Any]:
+        """All figures of the pictures so far."""
         precision = self.precision.figures()
-        false = sum(self.tallies[name].false for name in self.removed)
+        rows = {name: {**precision[name], **tally.figures()} for name, tally in self.tallies.items()}
+        for name, row in rows.items():
+            row["confidence"] = self.limits.get(name)
+            row["calibration"] = self.scores[name].bands()
         return {
-            "classes": {name: {**precision[name], **tally.figures()} for name, tally in self.tallies.items()},
-            "false_per_picture": ratio(false, self.judged),
-            "confidence": self.confidence,
+            "classes": rows,
+            "false_per_picture": ratio(self.false, self.judged),
+            "removed": self.removed,
+            "calibration": pooled([self.scores[name] for name in self.removed]).bands(),
+            "causes": self.causes.figures(),
             "pictures": self.pictures,
         }
 
 
-def kept(picture: Boxed, found: Detections, classes: Sequence[str]) -> Detections:
-    """The finds that count, best first."""
-    order = np.argsort(-found.score, kind="stable")
-    found = found[order]
-    keep = np.zeros(len(found), bool)
-    for name in classes:
-        rows = rows_of(found.label, name)
-        truth = picture.xyxy[rows_of(picture.label, name)]
-        boxes = found.xyxy[rows]
-        free = match(boxes, truth) < 0
-        if name in picture.judged:
-            doubtful = share_inside(boxes, picture.unclear_for(name)) > UNCLEAR
-        else:
-            doubtful = box_iou(boxes, truth).max(1, initial=0) < 0.5
-        keep[rows] = ~(free & doubtful)
-    return found[keep]
+@dataclass
+class _Case:
+    """One picture with its mistakes, as the sheet shows it."""
 
+    picture: Boxed
+    found: list[Judgement] = field(default_factory=list)
+    going: list[Judgement] = field(default_factory=list)
+    missed: list[Mistake] = field(default_factory=list)
+    false: list[Mistake] = field(default_factory=list)
 
-def rows_of(labels: Sequence[str], name: str) -> NDArray[np.int64]:
-    """Positions of the rows with that label."""
-    return np.array([i for i, label in enumerate(labels) if label == name], np.int64)
+    def add(
+        self, found: Judgement, going: Judgement, missed: Sequence[Mistake], false: Sequence[Mistake]
+    ) -> None:
+        self.found.append(found)
+        self.going.append(going)
+        self.missed += missed
+        self.false += false
 
+    def badness(self) -> float:
+        """Mistakes, each small missed one for less: it is the tall ones that spoil a picture."""
+        tall = [min(1.0, float(mistake.box[3] - mistake.box[1]) / 64) for mistake in self.missed]
+        return sum(tall) + len(self.false)
 
-@dataclass(frozen=True)
-class Mistakes:
-    """Boxes of one class in one picture, by what became of them."""
+    def caption(self) -> str:
+        """The mistakes by kind, the most frequent first."""
+        parts = []
+        for what, mistakes in (("missed", self.missed), ("false", self.false)):
+            kinds = Counter(mistake.words() for mistake in mistakes).most_common(3)
+            told = ", ".join(f"{count} {words}" if count > 1 else words for words, count in kinds)
+            parts += [f"{len(mistakes)} {what}: {told}"] if mistakes else []
+        return f"{'; '.join(parts)} | {self.picture.name}"
 
-    found: Boxes
-    missed: Boxes
-    right: Boxes
-    false: Boxes
-
-
-def _count(tally: Tally, picture: Boxed, found: Detections, name: str, confidence: float) -> Mistakes:
-    truth = picture.xyxy[rows_of(picture.label, name)]
-    rows = rows_of(found.label, name)
-    boxes = found.xyxy[rows[found.score[rows] >= confidence]]
-    taken = match(boxes, truth)
-    hit = np.isin(np.arange(len(truth)), taken)
-    tally.heights += (truth[:, 3] - truth[:, 1]).tolist()
-    tally.hits += hit.tolist()
-    tally.false += int((taken < 0).sum()) if name in picture.judged else 0
-    tally.judged += name in picture.judged
-    return Mistakes(truth[hit], truth[~hit], boxes[taken >= 0], boxes[taken < 0])
-
-
-def _case(picture: Boxed, mistakes: list[Mistakes]) -> tuple[float, Callable[[], list[Image]]]:
-    missed, false = (sum(len(getattr(case, what)) for case in mistakes) for what in ("missed", "false"))
-
-    def draw() -> list[Image]:
-        colours = {"found": TRUE, "right": RIGHT, "false": WRONG, "missed": MISSED}
-        groups = [(getattr(case, what), colour) for case in mistakes for what, colour in colours.items()]
-        caption = f"{missed} missed, {false} false: {picture.name}"
-        return [cell(boxed(picture.image, groups), caption)]
-
-    return missed + false, draw
-
-
-class AveragePrecision:
-    """COCO's average precision by class (torchmetrics over pycocotools)."""
-
-    def __init__(self, classes: Sequence[str]) -> None:
-        from torchmetrics.detection import MeanAveragePrecision
-
-        self.classes = list(classes)
-        self._metric = MeanAveragePrecision(extended_summary=True, class_metrics=True, backend="pycocotools")
-        # COCO keeps the best hundred; a crowd has more, and torchmetrics would warn at each picture.
-        self._metric.warn_on_many_detections = False
-
-    def add(self, picture: Boxed, found: Detections) -> None:
-        """Take in one picture with the finds that count."""
-        import torch
-
-        def columns(xyxy: Boxes, labels: Sequence[str]) -> dict[str, torch.Tensor]:
-            rows = [i for i, label in enumerate(labels) if label in self.classes]
-            numbers = [self.classes.index(labels[i]) for i in rows]
-            boxes = torch.from_numpy(xyxy[rows].reshape(-1, 4))
-            return {"boxes": boxes, "labels": torch.tensor(numbers, dtype=torch.long)}
-
-        wanted = found[[i for i, label in enumerate(found.label) if label in self.classes]]
-        finds = {**columns(wanted.xyxy, wanted.label), "scores": torch.from_numpy(wanted.score.copy())}
-        self._metric.update([finds], [columns(picture.xyxy, picture.label)])
-
-    def figures(self) -> dict[str, dict[str, float | None]]:
-        """``ap50`` and ``ap50_95`` of each class; None without a true object."""
-        result = self._metric.compute()
-        seen = np.atleast_1d(result["classes"].numpy()).tolist()
-        # overlaps x recalls x classes x sizes x most finds; -1 where a class has no true object
-        table = result["precision"].numpy()
-        figures = {}
-        for number, name in enumerate(self.classes):
-            values = table[:, :, seen.index(number), 0, -1] if number in seen else np.array([[-1.0]])
-            known = bool((values > -1).all())
-            figures[name] = {
-                "ap50": float(values[0].mean()) if known else None,
-                "ap50_95": float(values.mean()) if known else None,
-            }
-        return figures
+    def draw(self) -> list[Image]:
+        groups = [(row.truth[row.hit], TRUE) for row in self.found]
+        groups += [(row.found.xyxy[row.taken >= 0], RIGHT) for row in self.going]
+        groups += [(mistake.box[None], WRONG) for mistake in self.false]
+        groups += [(mistake.box[None], MISSED) for mistake in self.missed]
+        return [cell(boxed(self.picture.image, groups), self.caption(), 384)]

@@ -18,12 +18,11 @@ from autoremove.evaluation.metrics import (
     SHARPNESS_RANGE,
     errors,
     psnr,
-    seam_ratio,
-    sharpness_ratio,
     ssim,
     within,
 )
 from autoremove.evaluation.sheet import blanked, cell, write_sheet
+from autoremove.stages.quality import seam_ratio, sharpness_ratio
 from autoremove.types import Image, Mask
 
 Fill = Callable[[Image, Mask], Image]

@@ -15,11 +15,15 @@ from PIL import Image as PillowImage
 
 from autoremove.errors import InputError
 from autoremove.evaluation.matching import Boxes
+from autoremove.labels import VEHICLES
 from autoremove.training.instances import IGNORE, LabelledPicture, find_picture, read_instances
 from autoremove.types import Image, Mask
 
-HIDES = {"bicycle+rider": ("person", "bicycle")}
+HIDES = {"bicycle+rider": ("person", "bicycle"), "person+vehicle": ("person", *VEHICLES)}
 """Labels of regions in which objects of other classes lie without a label of their own."""
+
+MERGED = "share an id"
+"""What the source of a picture says when touching objects of one class are labelled as one."""
 
 T = TypeVar("T")
 
@@ -30,6 +34,7 @@ class Boxed:
 
     ``judged``: the classes whose false finds count here; of other classes bystanders may be unlabelled.
     ``unclear``: regions, by class ("" = every class), where a find is neither right nor wrong.
+    ``source``: where the picture is from, as its data set says.
     """
 
     name: str
@@ -38,6 +43,7 @@ class Boxed:
     label: tuple[str, ...]
     judged: frozenset[str]
     unclear: dict[str, Mask] = field(default_factory=dict)
+    source: str = ""
 
     def unclear_for(self, label: str) -> Mask:
         """H x W: where a find of that class counts neither way."""
@@ -67,13 +73,11 @@ def known_labels(folder: Path) -> list[str]:
 
 def is_instances(folder: Path) -> bool:
     """Whether the data set is in the `instances` form."""
-    """Whether a data set is in the `instances` form."""
     return (folder / "instances.jsonl").is_file()
 
 
 def count_pictures(folder: Path) -> int:
     """How many labelled pictures there are; raises InputError where the folder has neither form."""
-    """Number of pictures in a data set."""
     if is_instances(folder):
         return len(_lines(folder / "instances.jsonl"))
     return len(_label_files(folder))
@@ -95,9 +99,15 @@ def read_boxed(folder: Path, limit: int | None = None) -> Iterator[Boxed]:
 def _labels_by_source(folder: Path) -> dict[str, set[str]]:
     """The classes that each source labels at all: one that labels only people is no judge of dogs."""
     labels: dict[str, set[str]] = defaultdict(set)
-    for line in _lines(folder / "instances.jsonl"):
-        row = json.loads(line)
-        labels[row["source"]] |= {str(item["label"]) for item in row["instances"]}
+    for number, line in enumerate(_lines(folder / "instances.jsonl"), 1):
+        try:
+            row = json.loads(line)
+            labels[row["source"]] |= {str(item["label"]) for item in row["instances"]}
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{folder}/instances.jsonl, line {number} is no row of the `instances` form ({error!r}).",
+                hint='A row is {"name", "size_hw", "source", "instances": [{"id", "label"}]}.',
+            ) from error
     return labels
 
 
@@ -106,7 +116,8 @@ def _from_instances(picture: LabelledPicture, labelled: set[str]) -> Boxed:
     unclear = {"": picture.ids == IGNORE}
     for identity, label in picture.objects:
         box = picture.box(identity)
-        for hidden in HIDES.get(label, ()):
+        merged = (label,) if MERGED in picture.source else ()
+        for hidden in (*HIDES.get(label, ()), *merged):
             before = unclear.get(hidden, np.zeros(picture.ids.shape, bool))
             unclear[hidden] = before | (picture.ids == identity)
         if box is not None:
@@ -114,7 +125,7 @@ def _from_instances(picture: LabelledPicture, labelled: set[str]) -> Boxed:
             labels.append(label)
     judged = frozenset(labelled) if picture.fully_labelled else frozenset[str]()
     xyxy = np.array(boxes, np.float32).reshape(-1, 4)
-    return Boxed(picture.name, picture.image, xyxy, tuple(labels), judged, unclear)
+    return Boxed(picture.name, picture.image, xyxy, tuple(labels), judged, unclear, picture.source)
 
 
 def _label_files(folder: Path) -> list[Path]:
@@ -160,4 +171,4 @@ def _from_yolo(folder: Path, path: Path, names: dict[int, str], judged: frozense
     size = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
     xyxy = np.concatenate([rows[:, 1:3] - rows[:, 3:5] / 2, rows[:, 1:3] + rows[:, 3:5] / 2], 1) * size
     labels = tuple(_name(names, int(number), folder) for number in rows[:, 0])
-    return Boxed(path.stem, image, xyxy.astype(np.float32), labels, judged)
+    return Boxed(path.stem, image, xyxy.astype(np.float32), labels, judged, source=folder.name)

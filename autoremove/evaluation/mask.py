@@ -11,7 +11,10 @@ import numpy as np
 from tqdm import tqdm
 
 from autoremove.errors import InputError
-from autoremove.evaluation.detect import Find, ratio, rows_of
+from autoremove.evaluation.calibration import ratio
+from autoremove.evaluation.causes import WORDS, Counts, traits
+from autoremove.evaluation.detect import Find
+from autoremove.evaluation.judging import rows_of, rows_to_show
 from autoremove.evaluation.labelled import HIDES, count_pictures, is_instances, spread
 from autoremove.evaluation.matching import Boxes, match
 from autoremove.evaluation.metrics import mask_iou
@@ -24,6 +27,12 @@ Refining = Callable[[Image, Detections], ObjectMask]
 
 LEAST_PIXELS = 16
 """Objects of fewer pixels have no shape to speak of."""
+
+POOR = 0.75
+"""A mask is poor below this overlap (IoU); a part is missing, or it is loose, below this share."""
+
+WRONG = 0.3
+"""Below this overlap the mask is of something else."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +53,11 @@ class Tally:
     uncovered_pixels: int = 0
     grown_pixels: int = 0
 
-    def add(self, given: ObjectMask, truth: Mask, ignore: Mask) -> float:
-        iou = mask_iou(given.ids > 0, truth, ignore)
-        self.ious.append(iou)
+    def add(self, given: ObjectMask, truth: Mask, ignore: Mask) -> None:
+        self.ious.append(mask_iou(given.ids > 0, truth, ignore))
         self.object_pixels += int(truth.sum())
         self.uncovered_pixels += int((truth & ~given.grown).sum())
         self.grown_pixels += int((given.grown & ~ignore).sum())
-        return iou
 
     @property
     def iou(self) -> float | None:
@@ -66,18 +73,40 @@ class Tally:
 
 @dataclass
 class Groups:
-    """Tallies of the persons and of all objects."""
+    """Tallies of all objects, of each class, and what the poor masks have in common."""
 
-    person: Tally = field(default_factory=Tally)
     all: Tally = field(default_factory=Tally)
+    of: dict[str, Tally] = field(default_factory=dict)
+    poor: Counts = field(default_factory=Counts)
+    objects: Counts = field(default_factory=Counts)
 
     def add(self, label: str, given: ObjectMask, truth: Mask, ignore: Mask) -> float:
-        if label == "person":
-            self.person.add(given, truth, ignore)
-        return self.all.add(given, truth, ignore)
+        """Take in one mask; its overlap."""
+        for tally in (self.all, self.of.setdefault(label, Tally())):
+            tally.add(given, truth, ignore)
+        return self.all.ious[-1]
 
     def ious(self) -> dict[str, float | None]:
-        return {"person": self.person.iou, "all": self.all.iou}
+        """Mean overlap of the persons and of all objects."""
+        return {"person": self.of.get("person", Tally()).iou, "all": self.all.iou}
+
+    def classes(self) -> dict[str, dict[str, Any]]:
+        """``iou``, ``uncovered`` and ``area_ratio`` of each class, and of groups of classes."""
+        rows = {}
+        for name, members in rows_to_show(sorted(self.of)).items():
+            tally = pooled([self.of[member] for member in members])
+            rows[name] = {"iou": tally.iou, **tally.figures()}
+        return rows
+
+
+def pooled(tallies: Sequence[Tally]) -> Tally:
+    """Several tallies as one."""
+    return Tally(
+        [iou for tally in tallies for iou in tally.ious],
+        sum(tally.object_pixels for tally in tallies),
+        sum(tally.uncovered_pixels for tally in tallies),
+        sum(tally.grown_pixels for tally in tallies),
+    )
 
 
 def evaluate_mask(
@@ -96,7 +125,8 @@ def evaluate_mask(
     over objects whose box it found (IoU 0.5); ``found``: the share of those classes' objects that it found.
     ``uncovered``: object pixels outside the object's own grown mask, over all object pixels; ``area_ratio``:
     grown pixels over object pixels; both over all objects with their true boxes, ``person`` beside.
-    ``sheet``: a PNG of the twenty worst masks of the first method.
+    ``classes`` in the result: the same by class and group. ``causes``: what masks with an overlap below 0.75
+    have in common, beside all objects. ``sheet``: a PNG of the twenty worst masks of the first method.
     """
     if not is_instances(folder):
         raise InputError(
@@ -138,13 +168,39 @@ def _with_true_boxes(
     worst: Worst | None,
 ) -> None:
     ignore = picture.ids == IGNORE
-    for item in objects:
+    for position, item in enumerate(objects):
         box = Detections(item.xyxy[None], np.ones(1, np.float32), (item.label,))
+        special = _traits(picture, objects, position)
         for number, (name, refine) in enumerate(methods.items()):
             result = refine(picture.image, box)
             iou = groups[name].add(item.label, result, item.mask, ignore)
+            kinds = kinds_of_mistake(result.ids > 0, item.mask, ignore)
+            groups[name].objects.add(special, picture.source)
+            if iou < POOR:
+                groups[name].poor.add((*special, *kinds), picture.source)
             if worst is not None and number == 0:
-                worst.add(1 - iou, _drawing(picture, item, result, iou))
+                caption = f"IoU {iou:.2f} {' '.join(WORDS[name] for name in (*special, *kinds))}"
+                worst.add(1 - iou, _drawing(picture, item, result, caption))
+
+
+def _traits(picture: LabelledPicture, objects: list[TrueObject], position: int) -> tuple[str, ...]:
+    item = objects[position]
+    beside = [other for number, other in enumerate(objects) if number != position]
+    same, others = (
+        np.array([o.xyxy for o in beside if (o.label == item.label) is ours], np.float32).reshape(-1, 4)
+        for ours in (True, False)
+    )
+    return traits(item.xyxy, (picture.ids.shape[0], picture.ids.shape[1]), same, others)
+
+
+def kinds_of_mistake(given: Mask, truth: Mask, ignore: Mask) -> tuple[str, ...]:
+    """What is wrong with a tight mask: ``missing``, ``loose``, both, or ``wrong_object``; () if nothing."""
+    given = given & ~ignore
+    both = int((given & truth).sum())
+    if both < WRONG * int((given | truth).sum()):
+        return ("wrong_object",)
+    missing = both < POOR * int(truth.sum())
+    return (*(("missing",) if missing else ()), *(("loose",) if both < POOR * int(given.sum()) else ()))
 
 
 def _with_found_boxes(
@@ -159,7 +215,7 @@ def _with_found_boxes(
     found = found[np.argsort(-found.score, kind="stable")]
     for label in dict.fromkeys(item.label for item in objects):
         same = [item for item in objects if item.label == label]
-        rows = rows_of(found.label, label)
+        rows = rows_of(found.label, (label,))
         taken = match(found.xyxy[rows], np.stack([item.xyxy for item in same]))
         for name in ("all", *(["person"] if label == "person" else [])):
             seen.setdefault(name, []).extend(np.isin(np.arange(len(same)), taken).tolist())
@@ -178,12 +234,14 @@ def _figures(given: Groups, found: Groups, seen: dict[str, list[bool]]) -> dict[
         "area_ratio": everything["area_ratio"],
         "found": {name: ratio(sum(hits), len(hits)) for name, hits in seen.items()},
         "objects": everything["objects"],
-        "person": given.person.figures(),
+        "person": given.of.get("person", Tally()).figures(),
+        "classes": given.classes(),
+        "causes": {"poor": given.poor.figures(), "objects": given.objects.figures()},
     }
 
 
 def _drawing(
-    picture: LabelledPicture, item: TrueObject, result: ObjectMask, iou: float
+    picture: LabelledPicture, item: TrueObject, result: ObjectMask, caption: str
 ) -> Callable[[], list[Image]]:
     """The object's surroundings, with the true and with the given mask."""
 
@@ -194,6 +252,6 @@ def _drawing(
         framed = boxed(picture.image, [(item.xyxy[None], TRUE)])
         truth = tinted(framed, item.mask, TRUE)[window]
         given = tinted(framed, result.ids > 0, RIGHT)[window]
-        return [cell(truth, f"true {item.label}: {picture.name}"), cell(given, f"IoU {iou:.2f}")]
+        return [cell(truth, f"true {item.label}: {picture.name}"), cell(given, caption)]
 
     return draw

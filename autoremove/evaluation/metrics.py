@@ -17,9 +17,6 @@ SEAM_RANGE = (0.9, 1.15)
 SHARPNESS_RANGE = (0.7, 1.4)
 """Sharpness ratios at which a fill looks as sharp as what is round it."""
 
-_LEAST_GREY = 1.0
-"""Grey levels added to both sides of a ratio: differences below one level cannot be seen."""
-
 
 def errors(result: Image, truth: Image, where: Mask | None = None) -> tuple[float, float]:
     """Mean absolute and mean squared difference in per cent of the full range, inside ``where``.
@@ -61,58 +58,6 @@ def mask_iou(found: Mask, truth: Mask, ignore: Mask | None = None) -> float:
         found, truth = found & ~ignore, truth & ~ignore
     either = int((found | truth).sum())
     return float((found & truth).sum() / either) if either else 1.0
-
-
-def seam_ratio(image: Image, hole: Mask, band: int = 4) -> float:
-    """Mean step between neighbours on the two sides of the hole's border, over that of neighbours near it.
-
-    Near: both pixels on one side and within ``band`` pixels of the border, fill and known side alike.
-    1 = the border does not stand out; higher = a visible seam; lower = blurred across. NaN without a border.
-    """
-    grey = _grey(image)
-    near = _dilated(hole, band) & _dilated(~hole, band)
-    across, around = [], []
-    for axis in (0, 1):
-        step = np.abs(np.diff(grey, axis=axis))
-        first, second = _neighbours(hole, axis)
-        both_near = np.logical_and(*_neighbours(near, axis))
-        across.append(step[first != second])
-        around.append(step[(first == second) & both_near])
-    crossing, beside = np.concatenate(across), np.concatenate(around)
-    if not crossing.size or not beside.size:
-        return float("nan")
-    return float((crossing.mean() + _LEAST_GREY) / (beside.mean() + _LEAST_GREY))
-
-
-def _neighbours(plane: Mask, axis: int) -> tuple[Mask, Mask]:
-    """Each pixel and the next one along the axis."""
-    return (plane[:-1], plane[1:]) if axis == 0 else (plane[:, :-1], plane[:, 1:])
-
-
-def sharpness_ratio(image: Image, hole: Mask) -> float:
-    """Standard deviation of the Laplacian inside the fill, over that in a ring round it.
-
-    (The root of the ratio of variances: a blur scores 0.1 to 0.2, the true picture mostly 0.7 to 1.4.)
-    Two pixels on each side of the border are left out, so that a seam does not count as detail. The ring is a
-    quarter of the root of the hole's area wide, at least 8 pixels. NaN where either part has no pixel.
-    """
-    detail = cv2.Laplacian(_grey(image), cv2.CV_64F, ksize=1)
-    width = max(8, round(float(np.sqrt(hole.sum())) / 4))
-    inner = hole & ~_dilated(~hole, 2)
-    ring = _dilated(hole, 2 + width) & ~_dilated(hole, 2)
-    if not inner.any() or not ring.any():
-        return float("nan")
-    return float((detail[inner].std() + _LEAST_GREY) / (detail[ring].std() + _LEAST_GREY))
-
-
-def _grey(image: Image) -> NDArray[np.float64]:
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.float64)
-
-
-def _dilated(mask: Mask, radius: int) -> Mask:
-    side = 2 * radius + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel), bool)
 
 
 def within(values: NDArray[np.float64], limits: tuple[float, float]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,17 +18,22 @@ TRUE, RIGHT, WRONG, MISSED = (70, 130, 255), (60, 200, 90), (235, 60, 50), (255,
 
 
 def cell(image: Image, caption: str = "", side: int = 256) -> Image:
-    """The picture with its longer side at ``side`` pixels, centred on a strip so wide; its caption below."""
+    """The picture with its longer side at ``side`` pixels, centred on a strip so wide; its caption below.
+
+    A caption too long for one line takes up to three.
+    """
     height, width = image.shape[:2]
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     small = np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
-    canvas = np.full((size[1] + 18, side, 3), 255, np.uint8)
+    lines = textwrap.wrap(caption, max(1, side // 6))[:3]
+    canvas = np.full((size[1] + 4 + 14 * max(1, len(lines)), side, 3), 255, np.uint8)
     left = (side - size[0]) // 2
     canvas[: size[1], left : left + size[0]] = small
-    at = (2, size[1] + 13)
-    cv2.putText(canvas, caption[: side // 6], at, cv2.FONT_HERSHEY_SIMPLEX, 0.38, (0, 0, 0), 1, cv2.LINE_AA)
+    for number, line in enumerate(lines):
+        at = (2, size[1] + 13 + 14 * number)
+        cv2.putText(canvas, line, at, cv2.FONT_HERSHEY_SIMPLEX, 0.36, (0, 0, 0), 1, cv2.LINE_AA)
     return canvas
 
 

@@ -9,15 +9,17 @@ from typing import Any, TypeVar
 import numpy as np
 
 from autoremove.errors import RecipeError
-from autoremove.evaluation.detect import Find
+from autoremove.evaluation.detect import Choose, Confidence, Find
 from autoremove.evaluation.inpaint import Fill
 from autoremove.evaluation.mask import Refining
+from autoremove.labels import expanded
 from autoremove.pipeline import run_in_memory
 from autoremove.recipe import load_recipe
 from autoremove.stages.base import Stage
 from autoremove.stages.detect import Detect
 from autoremove.stages.inpaint import Inpaint
 from autoremove.stages.refine import Refine
+from autoremove.stages.select import Select
 from autoremove.types import Detections, Image, Mask, ObjectMask
 
 S = TypeVar("S")
@@ -33,16 +35,35 @@ def recipe_stages(recipe: str, overrides: Iterable[str] = (), device: str = "cpu
 
 def stage_of(stages: Sequence[Stage], kind: type[S]) -> S:
     """The one stage of a kind; raises RecipeError when the recipe has none."""
-    for stage in stages:
-        if isinstance(stage, kind):
-            return stage
+    found = all_of(stages, kind)
+    if found:
+        return found[0]
     raise RecipeError(f"The recipe has no stage {kind.__name__.lower()}.", hint="Evaluate the recipe people.")
 
 
-def shipped_confidence(stages: Sequence[Stage]) -> float:
-    """The score from which the recipe removes what it finds."""
-    limits = [stage.params()["confidence"] for stage in stages if stage.name in ("detect", "select")]
-    return float(max(limits))
+def all_of(stages: Sequence[Stage], kind: type[S]) -> list[S]:
+    """The stages of a kind."""
+    return [stage for stage in stages if isinstance(stage, kind)]
+
+
+def confidence_of(stages: Sequence[Stage]) -> Confidence:
+    """The score from which the recipe takes a find, as a function of its class."""
+    floors = [stage.confidence for stage in all_of(stages, Detect)]
+    choosers = all_of(stages, Select)
+
+    def limit(label: str) -> float:
+        return max([0.0, *floors, *(stage.least_score(label) for stage in choosers)])
+
+    return limit
+
+
+def targets_of(stages: Sequence[Stage], classes: Sequence[str]) -> list[str]:
+    """Those of ``classes`` that the recipe removes for their own sake, not for the one who carries them."""
+    wanted = list(classes)
+    for stage in stages:
+        labels = expanded(tuple(stage.params().get("labels") or ())) if stage.gives == "detections" else ()
+        wanted = [name for name in wanted if name in labels] if labels else wanted
+    return wanted
 
 
 def known_classes(detect: Detect, wanted: Sequence[str]) -> list[str]:
@@ -53,14 +74,45 @@ def known_classes(detect: Detect, wanted: Sequence[str]) -> list[str]:
     return [name for name in wanted if name in names]
 
 
-def finder(detect: Detect, classes: Sequence[str], confidence: float) -> Find:
-    """The Detect stage for these classes, from this score on."""
-    stage = replace(detect, labels=tuple(classes), confidence=confidence)
+def finder(detect: Detect, confidence: float = LEAST_CONFIDENCE) -> Find:
+    """The Detect stage for all classes that its weights know, from this score on."""
+    stage = replace(detect, labels=(), confidence=confidence)
 
     def find(image: Image) -> Detections:
         return stage(image=[image])[0]
 
     return find
+
+
+def finder_as_shipped(stages: Sequence[Stage]) -> Find:
+    """All that the recipe's detector finds, each class from the recipe's confidence on."""
+    detect, limit = stage_of(stages, Detect), confidence_of(stages)
+    find_all = finder(detect, detect.confidence)
+
+    def find(image: Image) -> Detections:
+        found = find_all(image)
+        return found[
+            np.array(
+                [score >= limit(name) for score, name in zip(found.score, found.label, strict=True)], bool
+            )
+        ]
+
+    return find
+
+
+def chooser(stages: Sequence[Stage]) -> Choose:
+    """What the recipe would remove of the finds of :func:`finder`: from its own floor on, what it selects."""
+    detect = stage_of(stages, Detect)
+    rest = [stage for stage in stages if stage.gives == "detections" and stage.name != "detect"]
+    labels = expanded(detect.labels)
+
+    def choose(image: Image, found: Detections) -> Detections:
+        asked = np.array([not labels or label in labels for label in found.label], bool)
+        given = found[asked & (found.score >= detect.confidence)]
+        chosen: Detections = run_in_memory(image, rest, detections=given)["detections"]
+        return chosen
+
+    return choose
 
 
 def refiner(refine: Refine, text: str) -> Refining:

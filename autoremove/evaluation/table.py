@@ -45,33 +45,58 @@ def number(value: Any, form: str = ".3f") -> str:
     return format(value, form)
 
 
+DETECT_COLUMNS = {
+    "ap50": "AP50",
+    "ap50_95": "AP50-95",
+    "recall_over_64": "recall > 64 px",
+    "recall_32_64": "32-64 px",
+    "recall_under_32": "< 32 px",
+    "precision": "precision",
+    "false_per_picture": "false/picture",
+    "confidence": "confidence",
+}
+
+
 def detect_table(result: Mapping[str, Any]) -> Table:
-    """One row a class."""
-    keys = (
-        "ap50",
-        "ap50_95",
-        "recall_over_64",
-        "recall_32_64",
-        "recall_under_32",
-        "precision",
-        "false_per_picture",
-    )
+    """One row a class or group."""
     rows = [
-        [name, *[number(figures[key]) for key in keys], str(figures["objects"])]
+        [name, *[number(figures.get(key)) for key in DETECT_COLUMNS], str(figures["objects"])]
         for name, figures in result["classes"].items()
     ]
-    header = [
-        "class",
-        "AP50",
-        "AP50-95",
-        "recall > 64 px",
-        "32-64 px",
-        "< 32 px",
-        "precision",
-        "false/picture",
-        "objects",
+    return [["class", *DETECT_COLUMNS.values(), "objects"], *rows]
+
+
+def calibration_table(result: Mapping[str, Any]) -> Table:
+    """What a score is worth: one row a band of scores."""
+    rows = [
+        [
+            f"{band['score_from']:.2f} to {band['score_to']:.2f}",
+            str(band["finds"]),
+            number(band["right"] / band["finds"] if band["finds"] else None, ".0%"),
+        ]
+        for band in result["calibration"]
     ]
-    return [header, *rows]
+    return [["score", "finds", "right"], *rows]
+
+
+def causes_table(causes: Mapping[str, Mapping[str, Any]], base: str) -> Table:
+    """How often each trait occurs among the mistakes, beside the share of all objects (``base``) with it."""
+    groups = {name: group for name, group in causes.items() if group["all"]}
+    traits = dict.fromkeys(
+        key for group in groups.values() for key in group if key not in ("all", "by_source")
+    )
+    rows = [
+        [
+            trait.replace("_", " "),
+            *[number(group.get(trait, 0) / group["all"], ".0%") for group in groups.values()],
+        ]
+        for trait in traits
+    ]
+    told = [f"all {name}" if name == base and base != "objects" else name for name in groups]
+    return [
+        ["trait", *[f"{name} ({groups[key]['all']})" for name, key in zip(told, groups, strict=True)]],
+        *rows,
+    ]
 
 
 def mask_table(result: Mapping[str, Any]) -> Table:
@@ -132,6 +157,11 @@ def _ratios(row: Mapping[str, Any]) -> list[str]:
     return [number(row.get("seam"), ".2f"), within[0], number(row.get("sharpness"), ".2f"), within[1]]
 
 
+SHADOW_ROWS = {
+    "object pixels outside the first mask, with the stage shadow (without)": "shadow_missed",
+    "mask outside the object, of the picture, with it (without)": "shadow_needless",
+}
+
 REMOVAL_WAYS = {
     "psnr_object": "pipeline",
     "psnr_untouched": "untouched",
@@ -153,11 +183,19 @@ def removal_table(result: Mapping[str, Any]) -> Table:
         ["mask outside the object, of the picture", number(result.get("mask_needless"), ".1%")],
         ["objects left in place", str(result["objects_left"])],
     ]
+    for words, key in SHADOW_ROWS.items() if "shadow_missed" in result else ():
+        rows.append([words, " ".join(_pair(result[key], result[f"{key}_without"]))])
     rows = rows if ways else []
     found = f"{number(result['found_again'], '.1%')} of {result['removed']} removed"
     rows += [
         ["found again", found],
+        ["found again and not put up for review", number(result["found_again_unnoticed"], ".1%")],
         ["put up for review", str(result["review"])],
+        ["of these without a result", str(result["unwritten"])],
         ["pictures", str(result["pictures"])],
     ]
     return [["figure", "value"], *[[f"PSNR inside the object: {name}", value] for name, value in ways], *rows]
+
+
+def _pair(value: float, other: float) -> tuple[str, str]:
+    return number(value, ".1%"), f"({number(other, '.1%')})"

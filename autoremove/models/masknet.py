@@ -7,8 +7,10 @@ object always fills the same part of the input; a fourth channel marks the box i
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import ClassVar, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,7 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from autoremove.errors import WeightsError
-from autoremove.models import checkpoints
+from autoremove.models import checkpoints, edges
+from autoremove.models.masknet_yolo import YoloMaskNet
+from autoremove.types import Cutout
 
 Window = tuple[float, float, float, float]
 """Left, top, right, bottom in picture pixels; may reach outside the picture."""
@@ -49,10 +53,12 @@ class _Block(nn.Module):
 
 
 class MaskNet(nn.Module):
-    """Box-prompted U-Net.
+    """Box-prompted U-Net, all of it trained from nothing.
 
     ``widths``: channels at 1, 1/2, 1/4, 1/8, 1/16 and 1/32 of the input side; ``side``: that side.
     """
+
+    architecture: ClassVar[str] = "masknet"
 
     def __init__(self, widths: tuple[int, ...] = (8, 24, 48, 96, 144, 160), side: int = SIDE) -> None:
         super().__init__()
@@ -82,6 +88,10 @@ class MaskNet(nn.Module):
             y = block(torch.cat([_double(y), skip], 1))
         logits: Tensor = self.last(torch.cat([_double(y), skips.pop()], 1))
         return logits
+
+
+AnyMaskNet = MaskNet | YoloMaskNet
+"""A network that turns a crop with its box into a mask; both take and give the same."""
 
 
 def _double(x: Tensor) -> Tensor:
@@ -128,32 +138,53 @@ def box_map(xyxy: NDArray[np.float32], window: Window, side: int) -> NDArray[np.
     return plane
 
 
-@torch.inference_mode()
 def predict(
-    net: MaskNet,
+    net: AnyMaskNet,
     image: NDArray[np.uint8],
     xyxy: NDArray[np.float32],
     *,
     threshold: float = 0.5,
     batch: int = 32,
-) -> list[tuple[tuple[int, int, int, int], NDArray[np.bool_]]]:
+) -> list[Cutout]:
     """Masks of the objects in the boxes (N, 4) of one RGB picture, at its own resolution.
 
     Each is a window (x1, y1, x2, y2) in whole pixels and the mask inside it: full-size planes for every
     object would take 12 MB each in a phone photo. A box without extent, or outside, has an empty mask.
     """
+    masks = []
+    for guess in guesses(net, image, xyxy, batch=batch):
+        window, chance = at_full_size(guess, image)
+        masks.append((window, chance > threshold))
+    return masks
+
+
+class Guess(NamedTuple):
+    """What a network says of one object: probabilities ``chance`` S x S, 0..1, over its ``window``."""
+
+    window: Window
+    chance: NDArray[np.float32]
+
+
+@torch.inference_mode()
+def guesses(
+    net: AnyMaskNet, image: NDArray[np.uint8], xyxy: NDArray[np.float32], *, batch: int = 32
+) -> list[Guess]:
+    """Probabilities of the objects in the boxes (N, 4) of one RGB picture, as coarse as they are found.
+
+    For a box without extent, or outside, they are empty (0 x 0): there is nothing to look at.
+    """
     device = next(net.parameters()).device
     size_hw = (image.shape[0], image.shape[1])
-    windows = [crop_window(box) for box in xyxy]
-    masks = [((0, 0, 0, 0), np.zeros((0, 0), bool)) for _ in windows]
-    seen = [i for i, window in enumerate(windows) if _shows_something(window, size_hw)]
+    nothing = np.zeros((0, 0), np.float32)
+    found = [Guess(crop_window(box), nothing) for box in xyxy]
+    seen = [i for i, guess in enumerate(found) if _shows_something(guess.window, size_hw)]
     for start in range(0, len(seen), batch):
         rows = seen[start : start + batch]
-        planes = [_input(image, xyxy[i], windows[i], net.side) for i in rows]
-        chance = _chances(net, torch.from_numpy(np.stack(planes)).to(device))
-        for i, plane in zip(rows, chance, strict=True):
-            masks[i] = enlarged(plane, windows[i], size_hw, threshold)
-    return masks
+        planes = [_input(image, xyxy[i], found[i].window, net.side) for i in rows]
+        chances = _chances(net, torch.from_numpy(np.stack(planes)).to(device))
+        for i, chance in zip(rows, chances, strict=True):
+            found[i] = found[i]._replace(chance=chance)
+    return found
 
 
 def _shows_something(window: Window, size_hw: tuple[int, int]) -> bool:
@@ -162,7 +193,7 @@ def _shows_something(window: Window, size_hw: tuple[int, int]) -> bool:
     return max(x1, 0) < min(x2, size_hw[1]) and max(y1, 0) < min(y2, size_hw[0])
 
 
-def _chances(net: MaskNet, planes: Tensor) -> NDArray[np.float32]:
+def _chances(net: AnyMaskNet, planes: Tensor) -> NDArray[np.float32]:
     """Probabilities (N, S, S), the mean of each crop and its mirror image: half a point of IoU for free."""
     plain, mirrored = net(planes).sigmoid(), net(planes.flip(-1)).sigmoid().flip(-1)
     return np.asarray(((plain + mirrored) / 2).float().cpu().numpy()[:, 0], np.float32)
@@ -175,33 +206,38 @@ def _input(
     return np.concatenate([pixels, box_map(box, window, side)[None]])
 
 
-def enlarged(
-    chance: NDArray[np.float32], window: Window, size_hw: tuple[int, int], threshold: float
-) -> tuple[tuple[int, int, int, int], NDArray[np.bool_]]:
-    """One probability map at its window's full resolution, clipped to the picture and thresholded."""
+def at_full_size(
+    guess: Guess, image: NDArray[np.uint8], *, sharp: bool = True
+) -> tuple[tuple[int, int, int, int], NDArray[np.float32]]:
+    """A guess at the resolution of its picture: the part of its window that shows something, in whole pixels,
+    and the probabilities there, with the edges of the picture (``sharp``) or as smooth as they were found.
+    """
+    window, size_hw = guess.window, image.shape[:2]
+    if not guess.chance.size:
+        return (0, 0, 0, 0), np.zeros((0, 0), np.float32)
     x1, y1 = max(0, int(np.floor(window[0]))), max(0, int(np.floor(window[1])))
     x2, y2 = min(size_hw[1], int(np.ceil(window[2]))), min(size_hw[0], int(np.ceil(window[3])))
-    x2, y2 = max(x1, x2), max(y1, y2)
-    if x2 == x1 or y2 == y1:
-        return (x1, y1, x2, y2), np.zeros((y2 - y1, x2 - x1), bool)
     moved = (window[0] - x1, window[1] - y1, window[2] - x1, window[3] - y1)
-    back = to_window(moved, (chance.shape[0], chance.shape[1]))
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    full = cv2.warpAffine(chance, back, (x2 - x1, y2 - y1), flags=flags, borderValue=0.0)
-    return (x1, y1, x2, y2), np.asarray(full) > threshold
+    to_map = to_window(moved, (guess.chance.shape[0], guess.chance.shape[1]))
+    if sharp:
+        return (x1, y1, x2, y2), edges.sharpened(guess.chance, to_map, image[y1:y2, x1:x2])
+    return (x1, y1, x2, y2), edges.resampled(guess.chance, to_map, (y2 - y1, x2 - x1))
 
 
-def save_masknet(net: MaskNet, path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write the weights as half-precision safetensors with the widths in the header."""
+def save_masknet(net: AnyMaskNet, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write the weights as safetensors, kernels in half precision, its build in the header.
+
+    Vectors (norms, biases) stay in full precision: they weigh little, and a variance may not fit.
+    """
     from safetensors.torch import save_file
 
     state = {
-        name: (value.half() if value.is_floating_point() else value).contiguous().cpu()
+        name: (value.half() if value.ndim > 1 else value).contiguous().cpu()
         for name, value in net.state_dict().items()
         if not name.endswith("num_batches_tracked")
     }
     header = {
-        "architecture": "masknet",
+        "architecture": net.architecture,
         "widths": json.dumps(list(net.widths)),
         "side": str(net.side),
         **(metadata or {}),
@@ -210,14 +246,19 @@ def save_masknet(net: MaskNet, path: Path, metadata: dict[str, str] | None = Non
     path.chmod(0o644)  # safetensors writes for its owner alone; weights travel in a wheel
 
 
-def load_masknet(path: Path, device: str = "cpu") -> MaskNet:
+def load_masknet(path: Path, device: str = "cpu") -> AnyMaskNet:
     """Read weights written by :func:`save_masknet`; raises WeightsError if they are another network's."""
     metadata = checkpoints.header(path)
-    if metadata.get("architecture") != "masknet":
+    kinds: dict[str, Callable[[int, tuple[int, ...]], AnyMaskNet]] = {
+        "masknet": lambda side, widths: MaskNet(widths, side),
+        YoloMaskNet.architecture: YoloMaskNet,
+    }
+    build = kinds.get(metadata.get("architecture", ""))
+    if build is None:
         raise WeightsError(f"{path} holds no MaskNet weights.", hint="Run `autoremove weights list`.")
     state = {name: value.float() for name, value in checkpoints.load_state(path).items()}
     try:
-        net = MaskNet(tuple(json.loads(metadata["widths"])), int(metadata["side"]))
+        net = build(int(metadata["side"]), tuple(json.loads(metadata["widths"])))
         missing, unexpected = net.load_state_dict(state, strict=False)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path} does not fit MaskNet: {error}.") from error

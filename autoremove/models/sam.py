@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from autoremove.errors import WeightsError
 from autoremove.models.checkpoints import load_state
-from autoremove.types import Image
+from autoremove.types import NO_CUTOUT, Cutout, Image, Mask
 
 _DECODER_HEADS = 8
 """Of the mask decoder; the one number that no tensor's shape tells. It is 8 in every published checkpoint."""
@@ -32,32 +32,49 @@ class SamSegmenter:
         from segment_anything import SamPredictor
 
         self._predictor: Any = SamPredictor(network.to(device).eval())
-        self._embedded: bytes | None = None
+        self._embedded: tuple[bytes, NDArray[np.float16]] | None = None
         self._lock = threading.Lock()
 
-    def masks(self, image: Image, xyxy: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """One mask for each box.
+    def embed(self, image: Image) -> NDArray[np.float16]:
+        """What the image encoder says of a picture (H x W x 3 uint8 RGB): C x h x w.
 
-        ``image``: H x W x 3 uint8 RGB. ``xyxy``: N x 4, pixels of the picture. Returns N x H x W bool.
-        The picture's embedding, which takes nearly all of the time, is computed once for all its boxes.
+        It takes nearly all of the time, and is the same for any boxes. In half precision wherever it goes, so
+        that masks do not depend on whether it was kept on disk: 2 MB for the published networks.
         """
-        found = np.zeros((len(xyxy), *image.shape[:2]), np.bool_)
-        at_once = max(1, _PIXELS_AT_ONCE // (image.shape[0] * image.shape[1]))
-        with self._lock, torch.inference_mode():
-            if len(xyxy):
-                self._embed(image)
-            for start in range(0, len(xyxy), at_once):
-                found[start : start + at_once] = self._predict(xyxy[start : start + at_once], image.shape[:2])
-        return found
-
-    def _embed(self, image: Image) -> None:
         key = hashlib.sha256(np.ascontiguousarray(image).data).digest() + repr(image.shape).encode()
-        if key != self._embedded:
-            self._embedded = None
-            self._predictor.set_image(image)
-            self._embedded = key
+        with self._lock, torch.inference_mode():
+            if self._embedded is None or self._embedded[0] != key:
+                self._predictor.set_image(image)
+                self._embedded = key, self._predictor.features[0].half().cpu().numpy()
+            return self._embedded[1]
 
-    def _predict(self, xyxy: NDArray[np.float32], size_hw: tuple[int, ...]) -> NDArray[np.bool_]:
+    def masks(
+        self, image: Image, xyxy: NDArray[np.float32], features: NDArray[np.float16] | None = None
+    ) -> list[Cutout]:
+        """One mask for each box, cut to its own extent: full-size planes would take 12 MB each in a photo.
+
+        ``image``: H x W x 3 uint8 RGB. ``xyxy``: N x 4, pixels of the picture. ``features``: what
+        :meth:`embed` gave for this picture, computed here if None.
+        """
+        if not len(xyxy):
+            return []
+        features = self.embed(image) if features is None else features
+        size_hw = image.shape[0], image.shape[1]
+        at_once = max(1, _PIXELS_AT_ONCE // (size_hw[0] * size_hw[1]))
+        with self._lock, torch.inference_mode():
+            self._look_at(features, size_hw)
+            parts = [xyxy[start : start + at_once] for start in range(0, len(xyxy), at_once)]
+            return [trimmed(mask) for part in parts for mask in self._predict(part, size_hw)]
+
+    def _look_at(self, features: NDArray[np.float16], size_hw: tuple[int, int]) -> None:
+        """Put the predictor into the state in which embedding the picture would leave it."""
+        predictor, side = self._predictor, self._predictor.model.image_encoder.img_size
+        predictor.features = torch.from_numpy(features.astype(np.float32))[None].to(predictor.device)
+        predictor.original_size = size_hw
+        predictor.input_size = predictor.transform.get_preprocess_shape(*size_hw, side)
+        predictor.is_image_set = True
+
+    def _predict(self, xyxy: NDArray[np.float32], size_hw: tuple[int, int]) -> NDArray[np.bool_]:
         boxes = self._predictor.transform.apply_boxes(np.asarray(xyxy, np.float32), size_hw)
         masks, _, _ = self._predictor.predict_torch(
             point_coords=None,
@@ -67,6 +84,15 @@ class SamSegmenter:
         )
         found: NDArray[np.bool_] = masks[:, 0].cpu().numpy()
         return found
+
+
+def trimmed(mask: Mask) -> Cutout:
+    """A full-size mask as a cutout of its own extent."""
+    ys, xs = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
+    if not len(ys):
+        return NO_CUTOUT
+    x1, y1, x2, y2 = int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
+    return (x1, y1, x2, y2), mask[y1:y2, x1:x2].copy()  # a view would keep the whole plane
 
 
 def load_sam(path: str | Path, device: str = "cpu") -> SamSegmenter:

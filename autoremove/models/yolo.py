@@ -24,7 +24,13 @@ from torch import Tensor, nn
 from autoremove.errors import UsageError, WeightsError
 from autoremove.models.checkpoints import header, load_state
 from autoremove.models.letterbox import Fit, fit_to, letterbox, masks_in_boxes
-from autoremove.types import Detections, Image
+from autoremove.types import NO_CUTOUT, Detections, Image
+
+MASKED = 0.1
+"""Score below which a find gets no mask: hundreds of weak finds in a large photo would fill the memory."""
+
+PIXELS_AT_ONCE = 4 * 640 * 640
+"""Pixels that go through the network together; more would only take memory."""
 
 _import_lock = threading.Lock()
 
@@ -58,24 +64,30 @@ class Detector:
         iou: float = 0.6,
         imgsz: int | None = None,
         max_det: int = 300,
+        mirror: bool = False,
     ) -> list[Detections]:
         """What is seen in each picture, best first.
 
         ``images``: H x W x 3 uint8 RGB, of any sizes. ``labels``: the classes wanted, None for all.
         ``confidence``: least score, 0..1. ``iou``: of two boxes of one class that overlap by more the weaker
         goes, 0..1. ``imgsz``: pixels of the longer side in the network. ``max_det``: most objects a picture.
-        Boxes are in pixels of the picture and inside it; masks have its size (None from a plain detector).
+        ``mirror``: the network sees the pictures left-right mirrored; what it finds is given unmirrored.
+        Boxes are in pixels of the picture and inside it; a -seg detector gives masks too, of finds from a
+        score of MASKED on. Pictures that have the same size in the network go through it a few at a time.
         Raises UsageError for a label that the network does not know.
         """
         classes = self._classes(labels)
         fits = [fit_to(image.shape[:2], imgsz or self.imgsz) for image in images]
         found: list[Detections] = [Detections.empty()] * len(images)
-        for input_hw in dict.fromkeys(fit.input_hw for fit in fits):
-            same = [i for i, fit in enumerate(fits) if fit.input_hw == input_hw]
-            outputs, prototypes = self._forward([letterbox(images[i], fits[i]) for i in same])
-            for row, i in enumerate(same):
+        for group in _groups(fits):
+            inputs = [letterbox(images[i], fits[i]) for i in group]
+            outputs, prototypes = self._forward([x[:, ::-1] for x in inputs] if mirror else inputs)
+            for row, i in enumerate(group):
                 rows = self._rows(outputs[row], classes, confidence, iou)[:max_det].cpu()
                 planes = None if prototypes is None else prototypes[row].cpu()
+                if mirror:
+                    rows[:, [0, 2]] = fits[i].input_hw[1] - rows[:, [2, 0]]
+                    planes = None if planes is None else planes.flip(-1)
                 found[i] = self._detections(rows, planes, fits[i], images[i].shape[:2])
         return found
 
@@ -119,10 +131,20 @@ class Detector:
         xyxy = np.clip(xyxy, 0, np.array([width, height] * 2, np.float32)).astype(np.float32)
         masks = None
         if prototypes is not None:
-            logits = torch.einsum("nc,chw->nhw", rows[:, 6:].float(), prototypes.float()).numpy()
-            masks = masks_in_boxes(logits, xyxy, fit, (height, width))
+            sure = int((rows[:, 4] >= MASKED).sum())  # the rows come best first
+            logits = torch.einsum("nc,chw->nhw", rows[:sure, 6:].float(), prototypes.float()).numpy()
+            cutouts = masks_in_boxes(logits, xyxy[:sure], fit, (height, width))
+            masks = (*cutouts, *[NO_CUTOUT] * (len(rows) - sure))
         names = tuple(self.names[int(index)] for index in rows[:, 5])
         return Detections(xyxy, rows[:, 4].numpy().astype(np.float32), names, masks)
+
+
+def _groups(fits: Sequence[Fit]) -> Iterator[list[int]]:
+    """Positions of pictures that may go through the network together."""
+    for input_hw in dict.fromkeys(fit.input_hw for fit in fits):
+        same = [i for i, fit in enumerate(fits) if fit.input_hw == input_hw]
+        step = max(1, PIXELS_AT_ONCE // (input_hw[0] * input_hw[1]))
+        yield from (same[i : i + step] for i in range(0, len(same), step))
 
 
 def load_detector(
@@ -257,3 +279,9 @@ def _fused(network: Any) -> nn.Module:
     for parameter in fused.parameters():
         parameter.requires_grad = False
     return fused
+
+
+def backbone(architecture: str) -> list[nn.Module]:
+    """The layers of a YOLO11 up to its attention block, untrained; the mask network sees with them."""
+    import_ultralytics()
+    return list(_build(architecture, 1).model)[:11]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from autoremove.journal import DONE, STATUSES, Row
+from autoremove.journal import STATUSES, Row
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Figures:
 
 def figures(rows: Sequence[Row]) -> Figures:
     """The totals of a run from its rows."""
-    removed = Counter(str(found["label"]) for row in rows if row.status == DONE for found in row.objects)
+    removed = Counter(str(found["label"]) for row in rows if row.cleaned for found in row.objects)
     return Figures(
         {status: sum(row.status == status for row in rows) for status in STATUSES},
         dict(removed.most_common()),

@@ -45,19 +45,32 @@
     return make("img", { class: kind, src: address, alt: label, loading: "lazy" });
   }
 
+  const named = ([label, score, , , , , owner]) => `${label} ${score.toFixed(2)}${owner ? `, with ${owner}` : ""}`;
+
+  function framed(row, kind, [x1, y1, x2, y2], text) {
+    const [height, width] = row.size;
+    const style = {
+      left: `${(100 * x1) / width}%`, top: `${(100 * y1) / height}%`,
+      width: `${(100 * (x2 - x1)) / width}%`, height: `${(100 * (y2 - y1)) / height}%`,
+    };
+    return make("div", { class: kind, style }, make("span", { text }));
+  }
+
+  const complaints = { again: "still found", blur: "blurry", seam: "seam" };
+
+  // What a second look complained of lies on the after picture, and is cut off with it.
+  function marks(row) {
+    const layer = make("div", { class: "marks" });
+    for (const [kind, x1, y1, x2, y2] of row.size ? row.findings || [] : []) {
+      layer.append(framed(row, `mark ${kind}`, [x1, y1, x2, y2], complaints[kind] || kind));
+    }
+    return layer;
+  }
+
   function found(row, previews) {
     const layer = make("div", { class: "found" });
     if (previews.mask) layer.append(picture("mask", previews.mask, "what was masked"));
-    if (row.size) {
-      const [height, width] = row.size;
-      for (const [label, score, x1, y1, x2, y2] of objects(row)) {
-        const style = {
-          left: `${(100 * x1) / width}%`, top: `${(100 * y1) / height}%`,
-          width: `${(100 * (x2 - x1)) / width}%`, height: `${(100 * (y2 - y1)) / height}%`,
-        };
-        layer.append(make("div", { class: "box", style }, make("span", { text: `${label} ${score.toFixed(2)}` })));
-      }
-    }
+    for (const one of row.size ? objects(row) : []) layer.append(framed(row, "box", one.slice(2, 6), named(one)));
     return layer;
   }
 
@@ -76,6 +89,7 @@
     if (!row.size) first.addEventListener("load", () => box.style.setProperty("--ratio", first.naturalWidth / first.naturalHeight));
     box.append(first);
     if (previews.after) box.append(picture("after", previews.after, `after: ${row.name}`));
+    if (previews.after) box.append(marks(row));
     box.append(found(row, previews));
     if (previews.after) slider(box, row);
     return box;
@@ -95,16 +109,29 @@
     move();
   }
 
+  // Each figure of the fill that has the worst of it; 1 is a fill that does not show.
+  function secondLook(row) {
+    const known = (i) => row.fills.map((fill) => fill[i]).filter((value) => value !== null);
+    const seam = Math.max(...known(0)), sharpness = Math.min(...known(1));
+    const line = make("p", { title: "Of the worst fill, beside its surroundings; 1 = it does not show" });
+    line.append(make("span", { class: "quiet", text: "Second look: " }));
+    if (isFinite(seam)) line.append(make("span", { class: "chip", text: `seam ${seam.toFixed(2)}` }));
+    if (isFinite(sharpness)) line.append(make("span", { class: "chip", text: `sharpness ${sharpness.toFixed(2)}` }));
+    if (row.again) line.append(make("span", { class: "chip", text: "filled twice" }));
+    return line;
+  }
+
   function words(row) {
     const name = row.link ? make("a", { href: row.link, text: row.name }) : make("span", { text: row.name });
     const text = make("div", { class: "text" }, make("h3", {}, name, make("span", { class: `status ${row.status}`, text: row.status })));
     if (row.reason) text.append(make("p", { class: `why ${row.status}`, text: row.reason }));
     if (objects(row).length) {
       const line = make("p", {});
-      for (const [label, score] of objects(row)) line.append(make("span", { class: "chip", text: `${label} ${score.toFixed(2)}` }));
+      for (const one of objects(row)) line.append(make("span", { class: "chip", text: named(one) }));
       if (row.share) line.append(make("span", { class: "quiet", text: ` ${percent(row.share)} of the picture` }));
       text.append(line);
     }
+    if (row.fills) text.append(secondLook(row));
     const times = make("p", {});
     for (const [stage, cached, seconds] of row.steps || []) {
       times.append(make("span", { class: cached ? "chip cached" : "chip", text: cached ? `${stage} cached` : `${stage} ${duration(seconds)}` }));

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from autoremove.journal import DONE, FAILED, REVIEW, Row
+from autoremove.journal import FAILED, REVIEW, Row
 from autoremove.report.figures import figures
 
 _HERE = Path(__file__).parent
@@ -94,7 +94,12 @@ def _card(row: Row, addresses: Mapping[str, str]) -> dict[str, Any]:
         "name": row.relative,
         "status": row.status,
         "reason": reason_of(row),
-        "objects": [[found["label"], found["score"], *found["xyxy"]] for found in row.objects],
+        "objects": [
+            [found["label"], found["score"], *found["xyxy"], *([found["with"]] if "with" in found else [])]
+            for found in row.objects
+        ],
+        "findings": [[found["kind"], *found["xyxy"], found["reason"]] for found in row.findings],
+        "fills": [[fill["seam"], fill["sharpness"], *fill["xyxy"]] for fill in row.fills],
         "share": row.share,
         "seconds": row.seconds,
         "steps": [[step["stage"], step["cached"], step["seconds"]] for step in row.steps],
@@ -102,5 +107,6 @@ def _card(row: Row, addresses: Mapping[str, str]) -> dict[str, Any]:
         "link": address(row.relative) if row.output is not None and row.status != FAILED else None,
         "previews": dict(addresses),
     }
-    card["changed"] = row.status == DONE
+    card["changed"] = row.cleaned
+    card["again"] = "amend" in [step["stage"] for step in row.steps]
     return {key: value for key, value in card.items() if value not in (None, "", [], {}, False)}

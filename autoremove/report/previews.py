@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autoremove import images
-from autoremove.journal import DONE, UNCHANGED, Row
+from autoremove.journal import UNCHANGED, Row
 from autoremove.report.overlay import encode_overlay
 from autoremove.report.views import Loader
 from autoremove.store import write_atomically
@@ -31,7 +31,7 @@ def names(row: Row) -> dict[str, str]:
     kinds: dict[str, str] = {}
     if row.status == UNCHANGED:
         kinds = {"thumb": "jpg"}
-    elif row.status == DONE:
+    elif row.cleaned:
         kinds = {"before": "jpg", "after": "jpg", "mask": "png"}
     elif row.artefacts:  # it could be read, so it can be shown
         kinds = {"before": "jpg", "mask": "png"}

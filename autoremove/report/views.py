@@ -11,7 +11,7 @@ from typing import TypeVar
 from autoremove import images
 from autoremove.codecs import load
 from autoremove.errors import AutoremoveError, BrokenArtefact
-from autoremove.journal import DONE, Row
+from autoremove.journal import Row
 from autoremove.types import Image, ObjectMask, Ref
 
 _log = logging.getLogger("autoremove")
@@ -40,7 +40,7 @@ def loader_for(output: Path, max_pixels: int) -> Loader:
         mask = row.artefacts.get("mask")
         return Views(
             picture(Path(row.source)),
-            picture(output / row.relative) if row.status == DONE else None,
+            picture(output / row.relative) if row.cleaned else None,
             _if_there(lambda: load("mask", Ref(Path(mask)), max_pixels)) if mask else None,
         )
 

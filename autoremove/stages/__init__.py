@@ -9,9 +9,12 @@ from autoremove.stages.base import Stage
 STAGES = {
     "detect": "Detect",
     "select": "Select",
+    "embed": "Embed",
     "refine": "Refine",
+    "shadow": "Shadow",
     "inpaint": "Inpaint",
     "composite": "Composite",
+    "audit": "Audit",
 }
 
 

@@ -20,6 +20,9 @@ class Stage(Protocol):
     @property
     def batch(self) -> int: ...
 
+    @property
+    def uses(self) -> tuple[str, ...]: ...
+
     def params(self) -> dict[str, Any]: ...
 
     def weights_digest(self) -> str | None: ...
@@ -37,6 +40,11 @@ class StageFields:
     def params(self) -> dict[str, Any]:
         """The fields that decide the output."""
         return {f.name: getattr(self, f.name) for f in fields(self) if not f.metadata.get("speed_only")}
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """Slots that save time when an earlier stage has given them; they decide nothing: no key has them."""
+        return ()
 
     def weights_digest(self) -> str | None:
         """sha256 of the weights in use, or None for a stage without weights."""

@@ -18,6 +18,9 @@ DISC = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
 LARGEST = 64.0
 """Most that is taken for a colour difference at the border, in levels of 255."""
 
+RING, LEAST_RING = 0.12, 8.0
+"""Widest ring that a fill fades in over, as a share of the object's size, and in pixels at least."""
+
 RELAXATIONS = 6
 """Steps on each level of the membrane."""
 
@@ -37,7 +40,7 @@ class Composite(StageFields):
     feather: float = 0.35
 
     name: ClassVar[str] = "composite"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[tuple[str, ...]] = ("image", "mask", "patches")
     gives: ClassVar[str] = "patches"
 
@@ -110,5 +113,7 @@ def feathered(holes: Mask, tight: Mask, share: float) -> NDArray[np.uint8]:
         1:-1, 1:-1
     ]
     inside = cv2.distanceTransform((~tight).astype(np.uint8), cv2.DIST_L2, 5)
-    ramp = outside / np.maximum(share * (outside + inside), 1e-6)
+    # A joined shadow reaches far from the object, and all of it is to go: the ramp stays a border.
+    widest = max(LEAST_RING, RING * float(np.sqrt(tight.sum())))
+    ramp = outside / np.maximum(share * np.minimum(outside + inside, widest), 1e-6)
     return np.asarray(np.rint(np.where(holes, np.clip(ramp, 0, 1), 0) * 255), np.uint8)

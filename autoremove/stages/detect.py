@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,8 +10,9 @@ import numpy as np
 
 from autoremove.errors import RecipeError
 from autoremove.stages.base import StageFields
-from autoremove.stages.fuse import fused, mirrored
-from autoremove.types import Detections, Image
+from autoremove.stages.combine import combined
+from autoremove.stages.views import SPEEDS, View, plan_views
+from autoremove.types import Cutout, Detections, Image
 
 WEAK = 0.02
 """Least score of a box in one of several views."""
@@ -21,55 +23,94 @@ class Detect(StageFields):
     """Find objects with YOLO (Redmon et al. 2016; YOLO11 of ultralytics).
 
     ``weights``: a name from ``autoremove weights list`` or a file. ``labels``: class names to look for;
-    empty = all the weights know. ``confidence`` 0..1. ``iou``: overlap above which two boxes of one view are
-    one object. ``sizes``: longer sides in pixels at which the network sees the picture; ``mirror``: each of
-    them also left-right mirrored. Several views are fused, which a small network gains much from.
+    empty = all the weights know. ``confidence`` 0..1: a low floor, for the stage select decides what goes.
+    ``iou``: overlap above which two boxes of one view are one object. ``speed``: ``fast``, ``normal`` or
+    ``max``, the plan of looks that follows the picture's size (:func:`~autoremove.stages.views.plan_views`).
+    ``sizes``: instead of a plan, longer sides in pixels at which the network sees the whole picture, each
+    also left-right mirrored if ``mirror``. Several looks are combined, which a small network gains much from.
+    ``max_det``: most objects a picture, the surest first.
     """
 
     weights: str = "embedded"
-    labels: tuple[str, ...] = ("person",)
-    confidence: float = 0.2
+    labels: tuple[str, ...] = ()
+    confidence: float = 0.05
     iou: float = 0.6
-    sizes: tuple[int, ...] = (256, 384, 512, 640)
+    speed: str = "normal"
+    sizes: tuple[int, ...] = ()
     mirror: bool = True
+    max_det: int = 300
 
     name: ClassVar[str] = "detect"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[tuple[str, ...]] = ("image",)
     gives: ClassVar[str] = "detections"
 
     def __post_init__(self) -> None:
-        if not self.sizes or min(self.sizes) < 32:
-            raise RecipeError(f"detect.sizes: {list(self.sizes)} must name at least one size of 32 or more.")
+        if self.speed not in SPEEDS:
+            raise RecipeError(f"detect.speed: {self.speed!r} is none of {', '.join(SPEEDS)}.")
+        if self.sizes and min(self.sizes) < 32:
+            raise RecipeError(f"detect.sizes: {list(self.sizes)} must be 32 or more, or none at all.")
+        if self.max_det < 1:
+            raise RecipeError(f"detect.max_det: {self.max_det} must be 1 or more.")
 
     def weights_digest(self) -> str | None:
         from autoremove.models import weights
 
         return weights.digest(self.weights, "detector")
 
+    def views(self, size_hw: tuple[int, int]) -> list[View]:
+        """The looks at a picture of that size."""
+        if not self.sizes:
+            return plan_views(size_hw, self.speed)
+        whole, mirrors = (0, 0, size_hw[1], size_hw[0]), (False, True) if self.mirror else (False,)
+        return [View(whole, size, mirror) for size in self.sizes for mirror in mirrors]
+
     def __call__(self, image: list[Image]) -> list[Detections]:
-        turned = [np.ascontiguousarray(pixels[:, ::-1]) for pixels in image] if self.mirror else []
-        views = [
-            self._view(turned if mirror else image, size, mirror)
-            for size in self.sizes
-            for mirror in self._mirrors()
+        plans = [self.views((pixels.shape[0], pixels.shape[1])) for pixels in image]
+        looks = [(number, view) for number, plan in enumerate(plans) for view in plan]
+        found: dict[tuple[int, View], Detections] = {}
+        for kind in dict.fromkeys((view.imgsz, view.mirror) for _, view in looks):
+            same = [look for look in looks if (look[1].imgsz, look[1].mirror) == kind]
+            found |= zip(same, self._seen(image, same), strict=True)
+        return [
+            combined(plan, [found[number, view] for view in plan], self.confidence)[: self.max_det]
+            for number, plan in enumerate(plans)
         ]
-        return [fused(looks, self.confidence) for looks in zip(*views, strict=True)]
 
-    def _mirrors(self) -> tuple[bool, ...]:
-        return (False, True) if self.mirror else (False,)
+    def _seen(self, image: list[Image], looks: Sequence[tuple[int, View]]) -> list[Detections]:
+        """What the network sees in windows of the pictures, all at one size, a few at a time.
 
-    def _view(self, image: list[Image], size: int, mirror: bool) -> list[Detections]:
-        """What one look finds. With several looks the weak finds count too, for others may confirm them."""
+        With several looks at a picture the weak finds count too, for others may confirm them.
+        """
         from autoremove.models import cache
 
-        detector = cache.load("detector", self.weights, self.device)
-        single = len(self.sizes) * len(self._mirrors()) == 1
-        found = detector.detect(
-            image,
+        single = len(self.sizes) == 1 and not self.mirror
+        crops = [_crop(image[number], view.window) for number, view in looks]
+        found = cache.load("detector", self.weights, self.device).detect(
+            crops,
             labels=self.labels or None,
-            confidence=self.confidence if single else WEAK,
+            confidence=self.confidence if single else min(WEAK, self.confidence),
             iou=self.iou,
-            imgsz=size,
+            imgsz=looks[0][1].imgsz,
+            max_det=self.max_det,
+            mirror=looks[0][1].mirror,
         )
-        return [mirrored(f, p.shape[1]) if mirror else f for f, p in zip(found, image, strict=True)]
+        return [moved(own, view.window[:2]) for (_, view), own in zip(looks, found, strict=True)]
+
+
+def _crop(image: Image, window: tuple[int, int, int, int]) -> Image:
+    x1, y1, x2, y2 = window
+    return image[y1:y2, x1:x2]
+
+
+def moved(found: Detections, by: tuple[int, int]) -> Detections:
+    """Detections in a window, in the frame of the picture: ``by`` is where its top left lies (x, y)."""
+    if by == (0, 0):
+        return found
+    masks = None if found.masks is None else tuple(_moved(cutout, by) for cutout in found.masks)
+    return Detections(found.xyxy + np.array(by * 2, np.float32), found.score, found.label, masks)
+
+
+def _moved(cutout: Cutout, by: tuple[int, int]) -> Cutout:
+    (x1, y1, x2, y2), mask = cutout
+    return (x1 + by[0], y1 + by[1], x2 + by[0], y2 + by[1]), mask

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from autoremove.errors import RecipeError
+from autoremove.stages import grow
 from autoremove.stages.base import StageFields
-from autoremove.types import Detections, Image, Mask, ObjectMask
-
-Cutout = tuple[tuple[int, int, int, int], Mask]
-"""A window (x1, y1, x2, y2) in whole pixels, right and bottom exclusive, and the mask inside it."""
-
-GRABCUT_SIDE = 320
-"""GrabCut works on crops of at most this side: its time grows faster than the picture."""
+from autoremove.types import Cutout, Detections, Embedding, Image, ObjectMask
 
 LEAST = 0.05
-"""A mask that fills less of its box than this is taken for a failure of the network."""
+"""A mask that fills less of its box than this is taken for a failure of what made it."""
+
+CERTAIN = 255
+"""Probability 1 in the steps in which a :class:`Shape` keeps it."""
+
+
+BLIND = 2.0
+"""So many times further grows what a method made that cannot say where it is unsure."""
+
+
+class Shape(NamedTuple):
+    """One object's mask: the tight one, and the one that growth starts from.
+
+    ``chance``: how sure each pixel of the tight mask's window is, 0..255; None = the method says yes or no.
+    """
+
+    tight: Cutout
+    loose: Cutout
+    chance: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -31,19 +43,24 @@ class Refine(StageFields):
     ``method``: ``network`` (the embedded MaskNet), ``box`` (the box itself), ``grabcut`` (Rother et al.
     2004), ``sam`` (Segment Anything, Kirillov et al. 2023; set ``weights``), ``detector`` (the masks that a
     -seg detector found). ``threshold``: probability from which a pixel belongs to the object (``network``).
-    ``grow``: growth as a share of the object's size (the root of its box's area), kept between ``grow_min``
-    and ``grow_max`` pixels.
+    ``loose``: probability from which a pixel may belong to it: growth starts from these pixels, so that it
+    goes far where the network is unsure and stays near where the edge is sharp; at ``threshold`` or more it
+    starts from the mask. ``grow``: growth as a share of the object's size (the root of its box's area),
+    twice that for the other methods, kept between ``grow_min`` and ``grow_max`` pixels; ``grow_of``: factors
+    on it by class, in place of the built-in ones (``grow.GROW_OF``).
     """
 
     method: str = "network"
     weights: str = "embedded"
     threshold: float = 0.35
-    grow: float = 0.08
+    loose: float = 0.1
+    grow: float = 0.03
     grow_min: int = 3
     grow_max: int = 80
+    grow_of: Mapping[str, float] = field(default_factory=dict)
 
     name: ClassVar[str] = "refine"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[tuple[str, ...]] = ("image", "detections")
     gives: ClassVar[str] = "mask"
 
@@ -57,43 +74,45 @@ class Refine(StageFields):
         kinds = {"network": "masknet", "sam": "segmenter"}
         return weights.digest(self.weights, kinds[self.method]) if self.method in kinds else None
 
-    def __call__(self, image: list[Image], detections: list[Detections]) -> list[ObjectMask]:
-        return [self._one(pixels, found) for pixels, found in zip(image, detections, strict=True)]
+    @property
+    def uses(self) -> tuple[str, ...]:
+        return ("embedding",) if self.method == "sam" else ()
 
-    def _one(self, image: Image, found: Detections) -> ObjectMask:
-        grown = np.zeros(image.shape[:2], bool)
+    def __call__(
+        self, image: list[Image], detections: list[Detections], embedding: list[Embedding] | None = None
+    ) -> list[ObjectMask]:
+        seen: Sequence[Embedding | None] = embedding or [None] * len(image)
+        return [self._one(*given) for given in zip(image, detections, seen, strict=True)]
+
+    def _one(self, image: Image, found: Detections, embedding: Embedding | None) -> ObjectMask:
+        union = np.zeros(image.shape[:2], bool)
         ids = np.zeros(image.shape[:2], np.uint16)
-        cutouts = METHODS[self.method](self, image, found)
-        # Large objects first: where masks overlap, the smaller, nearer-to-vanish one keeps its id.
-        for row in sorted(range(len(found)), key=lambda i: -int(cutouts[i][1].sum())):
-            (x1, y1, x2, y2), mask = cutouts[row]
-            ids[y1:y2, x1:x2][mask] = row + 1
-            add_grown(grown, cutouts[row], self.radius(found.xyxy[row]))
-        return ObjectMask(grown, ids)
+        best = np.zeros(image.shape[:2], np.float16)
+        shapes = METHODS[self.method](self, image, found, embedding)
+        # Large objects first: the last of equal claims stands.
+        for row in sorted(range(len(found)), key=lambda i: -int(shapes[i].tight[1].sum())):
+            claim(ids, best, shapes[row], row + 1)
+            share = self.grow * (BLIND if shapes[row].chance is None else 1.0)
+            grow.add_grown(union, shapes[row].loose, self.radius(found.xyxy[row], found.label[row], share))
+        return ObjectMask(union, ids)
 
-    def radius(self, xyxy: NDArray[np.float32]) -> int:
-        """Growth in pixels for an object of that box."""
-        size = float(np.sqrt(max(0.0, (xyxy[2] - xyxy[0]) * (xyxy[3] - xyxy[1]))))
-        return int(np.clip(round(self.grow * size), self.grow_min, self.grow_max))
+    def radius(self, xyxy: NDArray[np.float32], label: str, share: float) -> int:
+        """Growth in pixels, by a share of its size, for an object of that box and class."""
+        return grow.radius(xyxy, label, share, self.grow_min, self.grow_max, self.grow_of)
 
 
-def add_grown(target: Mask, cutout: Cutout, radius: int) -> None:
-    """Mark a cutout, dilated by ``radius`` pixels in every direction, in a full-size mask."""
-    (x1, y1, x2, y2), mask = cutout
-    padded = np.pad(mask, radius).astype(np.uint8)
-    if radius:
-        # A distance test is an exact disc at any radius; a kernel of 160 x 160 would take seconds.
-        padded = (cv2.distanceTransform(1 - padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) <= radius).astype(
-            np.uint8
-        )
-        if not mask.any():
-            return
-    left, top = max(0, radius - x1), max(0, radius - y1)
-    right, bottom = min(target.shape[1], x2 + radius), min(target.shape[0], y2 + radius)
-    rows = slice(y1 - radius + top, bottom)
-    columns = slice(x1 - radius + left, right)
-    part = padded[top : top + rows.stop - rows.start, left : left + columns.stop - columns.start]
-    target[rows, columns] |= part.astype(bool)
+def claim(ids: NDArray[np.uint16], best: NDArray[np.float16], shape: Shape, number: int) -> None:
+    """Give an object the pixels of its tight mask on which no one before has a better claim.
+
+    ``best`` H x W: the claims so far. The surer of two gets a pixel; of two about as sure the smaller, for a
+    bag is in front of its bearer: a claim is the probability over the fourth root of the object's area.
+    """
+    (x1, y1, x2, y2), mask = shape.tight
+    chance = np.full(mask.shape, CERTAIN, np.uint8) if shape.chance is None else shape.chance
+    claims = (chance / np.sqrt(np.sqrt(max(1, int(mask.sum()))))).astype(np.float16)
+    own = mask & (claims >= best[y1:y2, x1:x2])
+    ids[y1:y2, x1:x2][own] = number
+    best[y1:y2, x1:x2][own] = claims[own]
 
 
 def _window(box: NDArray[np.float32], size_hw: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -103,59 +122,68 @@ def _window(box: NDArray[np.float32], size_hw: tuple[int, int]) -> tuple[int, in
     return int(low[0]), int(low[1]), int(max(low[0], high[0])), int(max(low[1], high[1]))
 
 
-def by_network(stage: Refine, image: Image, found: Detections) -> list[Cutout]:
-    """The embedded MaskNet; where it sees next to nothing, the box: an object must not stay unseen."""
+def by_network(stage: Refine, image: Image, found: Detections, _: Embedding | None) -> list[Shape]:
+    """The embedded MaskNet: its probabilities cut at the ``threshold``, and at ``loose``."""
     from autoremove.models import cache, masknet
 
     net = cache.load("masknet", stage.weights, stage.device)
-    masks = masknet.predict(net, image, found.xyxy, threshold=stage.threshold)
-    boxes = by_box(stage, image, found)
-    return [m if m[1].sum() >= LEAST * b[1].size else b for m, b in zip(masks, boxes, strict=True)]
+    shapes = []
+    for guess in masknet.guesses(net, image, found.xyxy):
+        window, chance = masknet.at_full_size(guess, image)
+        loose = tight = chance > stage.threshold
+        if stage.loose < stage.threshold:  # by the network alone: edges do not say where it is unsure
+            loose = tight | (masknet.at_full_size(guess, image, sharp=False)[1] > stage.loose)
+        shapes.append(Shape((window, tight), (window, loose), np.rint(chance * CERTAIN).astype(np.uint8)))
+    return _with_boxes(shapes, image, found)
 
 
-def by_box(stage: Refine, image: Image, found: Detections) -> list[Cutout]:
+def by_box(stage: Refine, image: Image, found: Detections, _: Embedding | None) -> list[Shape]:
     """The whole box, as the first write-ups of automatic removal did."""
+    return [Shape(box, box) for box in _boxes(image, found)]
+
+
+def _boxes(image: Image, found: Detections) -> list[Cutout]:
     windows = [_window(box, (image.shape[0], image.shape[1])) for box in found.xyxy]
     return [((x1, y1, x2, y2), np.ones((y2 - y1, x2 - x1), bool)) for x1, y1, x2, y2 in windows]
 
 
-def by_grabcut(stage: Refine, image: Image, found: Detections) -> list[Cutout]:
+def _with_boxes(shapes: list[Shape], image: Image, found: Detections) -> list[Shape]:
+    """The shapes, but the box for one that is next to nothing: an object must not stay unseen."""
+    pairs = zip(shapes, _boxes(image, found), strict=True)
+    return [shape if shape.tight[1].sum() >= LEAST * box[1].size else _only(box) for shape, box in pairs]
+
+
+def _only(box: Cutout) -> Shape:
+    """The box of an object whose shape is not known: it takes no pixel from one whose shape is."""
+    return Shape(box, box, np.zeros(box[1].shape, np.uint8))
+
+
+def by_grabcut(stage: Refine, image: Image, found: Detections, _: Embedding | None) -> list[Shape]:
     """Colour models inside and outside the box, cut by a graph."""
-    return [_grabcut(image, _window(box, (image.shape[0], image.shape[1]))) for box in found.xyxy]
+    from autoremove.models import grabcut
+
+    cutouts = [grabcut.cut_out(image, window) for window, _ in _boxes(image, found)]
+    return _with_boxes([Shape(cutout, cutout) for cutout in cutouts], image, found)
 
 
-def _grabcut(image: Image, window: tuple[int, int, int, int]) -> Cutout:
-    x1, y1, x2, y2 = window
-    dx, dy = max(2, (x2 - x1) // 4), max(2, (y2 - y1) // 4)
-    left, top = max(0, x1 - dx), max(0, y1 - dy)
-    crop = image[top : min(image.shape[0], y2 + dy), left : min(image.shape[1], x2 + dx)]
-    scale = min(1.0, GRABCUT_SIDE / max(crop.shape[:2]))
-    small = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else crop
-    labels = np.full(small.shape[:2], cv2.GC_BGD, np.uint8)
-    inner = [round(v * scale) for v in (x1 - left, y1 - top, x2 - left, y2 - top)]
-    labels[inner[1] : inner[3], inner[0] : inner[2]] = cv2.GC_PR_FGD
-    if (labels == cv2.GC_PR_FGD).sum() < 16 or (labels == cv2.GC_BGD).sum() < 16:
-        return window, np.ones((y2 - y1, x2 - x1), bool)  # nothing outside to learn from: the box stands
-    cv2.setRNGSeed(0)  # its clustering starts at random; the same input must give the same mask
-    models = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(np.ascontiguousarray(small), labels, (0, 0, 1, 1), *models, 5, cv2.GC_INIT_WITH_MASK)
-    found = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.uint8)
-    full = cv2.resize(found, (crop.shape[1], crop.shape[0]), interpolation=cv2.INTER_NEAREST)
-    return window, full[y1 - top : y2 - top, x1 - left : x2 - left].astype(bool)
-
-
-def by_sam(stage: Refine, image: Image, found: Detections) -> list[Cutout]:
-    """Segment Anything, prompted with the boxes."""
+def by_sam(stage: Refine, image: Image, found: Detections, embedding: Embedding | None) -> list[Shape]:
+    """Segment Anything, prompted with the boxes; the picture's embedding is computed where none is given."""
     from autoremove.models import cache
 
     if not len(found):
         return []
-    masks = cache.load("segmenter", stage.weights, stage.device).masks(image, found.xyxy)
-    return [_trimmed(mask) for mask in masks]
+    if embedding is not None and embedding.weights != stage.weights_digest():
+        raise RecipeError(
+            "embed and refine name different weights of Segment Anything.",
+            hint=f"Set embed.weights to {stage.weights} too.",
+        )
+    segmenter = cache.load("segmenter", stage.weights, stage.device)
+    cutouts = segmenter.masks(image, found.xyxy, None if embedding is None else embedding.features)
+    return _with_boxes([Shape(cutout, cutout) for cutout in cutouts], image, found)
 
 
-def by_detector(stage: Refine, image: Image, found: Detections) -> list[Cutout]:
-    """The masks that a -seg detector gave with its boxes."""
+def by_detector(stage: Refine, image: Image, found: Detections, _: Embedding | None) -> list[Shape]:
+    """The masks that a -seg detector gave with its boxes; the box where it gave none."""
     if not len(found):
         return []  # several views that agree on nothing leave no masks either
     if found.masks is None:
@@ -163,19 +191,11 @@ def by_detector(stage: Refine, image: Image, found: Detections) -> list[Cutout]:
             "refine.method: detector needs a detector that gives masks.",
             hint="Set detect.weights to yolo11n-seg.",
         )
-    return [_trimmed(mask) for mask in found.masks]
+    pairs = zip(found.masks, _boxes(image, found), strict=True)
+    return [Shape(own, own) if own[1].any() else _only(box) for own, box in pairs]
 
 
-def _trimmed(mask: Mask) -> Cutout:
-    """A full-size mask as a cutout of its own extent."""
-    ys, xs = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
-    if not len(ys):
-        return (0, 0, 0, 0), np.zeros((0, 0), bool)
-    x1, y1, x2, y2 = int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1
-    return (x1, y1, x2, y2), mask[y1:y2, x1:x2]
-
-
-METHODS: dict[str, Callable[[Refine, Image, Detections], list[Cutout]]] = {
+METHODS: dict[str, Callable[[Refine, Image, Detections, Embedding | None], list[Shape]]] = {
     "network": by_network,
     "box": by_box,
     "grabcut": by_grabcut,

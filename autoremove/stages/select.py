@@ -2,40 +2,117 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from autoremove.errors import RecipeError
+from autoremove.labels import GROUPS, PEOPLE, expanded
+from autoremove.stages.attach import ATTACHED, owners
 from autoremove.stages.base import StageFields
-from autoremove.types import Detections
+from autoremove.stages.keep import kept, parsed
+from autoremove.stages.regions import check_regions, protected
+from autoremove.types import Detections, Image
+
+Rows = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Select(StageFields):
-    """Keep only the found objects that are to be removed.
+    """Choose, among the found objects, those that are to be removed.
 
-    ``labels``: class names; empty = every class that was looked for. ``confidence``: least score 0..1.
-    ``min_side``: least shorter side of the box in pixels. ``max_count``: at most so many, the surest first;
-    0 = no limit.
+    ``labels``: class names, or groups as ``all-vehicles`` (:data:`~autoremove.labels.GROUPS`); empty = every
+    class. ``confidence``: least score 0..1; ``thresholds``: another one for some classes or groups.
+    ``min_size``: least height of the box, below 1 as a share of the picture's height, from 1 on in pixels.
+    ``max_count``: at most so many, the surest first; 0 = no limit.
+
+    ``keep``: who stays all the same: ``largest``, ``central`` or ``subject`` (whom the photo is of), with a
+    number as ``largest:2`` if need be; among people where people are to go, else among all that is to go.
+    ``keep_region``: whatever lies in one of these regions stays: x, y, width, height, or a polygon x1, y1,
+    x2, y2, x3, y3 ..., in pixels, or in shares of the picture where no number is over 1.
+
+    ``attach``: what a person who goes carries or rides goes too, from the score ``attach_confidence`` on,
+    whatever the labels; what belongs to a person who is kept stays, whatever the labels. Attached things name
+    their person as ``owner`` and do not count for ``max_count``.
     """
 
-    labels: tuple[str, ...] = ()
-    confidence: float = 0.0
-    min_side: float = 0.0
+    labels: tuple[str, ...] = PEOPLE
+    confidence: float = 0.2
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    min_size: float = 0.0
     max_count: int = 0
+    keep: str = ""
+    keep_region: tuple[tuple[float, ...], ...] = ()
+    attach: bool = True
+    attach_confidence: float = 0.1
 
     name: ClassVar[str] = "select"
-    version: ClassVar[int] = 1
-    needs: ClassVar[tuple[str, ...]] = ("detections",)
+    version: ClassVar[int] = 2
+    needs: ClassVar[tuple[str, ...]] = ("image", "detections")
     gives: ClassVar[str] = "detections"
 
-    def __call__(self, detections: list[Detections]) -> list[Detections]:
-        return [self._one(found) for found in detections]
+    def __post_init__(self) -> None:
+        scores = {
+            "confidence": self.confidence,
+            "attach_confidence": self.attach_confidence,
+            **self.thresholds,
+        }
+        for name, value in scores.items():
+            if not 0 <= value <= 1:
+                raise RecipeError(f"select: the score {value:g} of {name} is not between 0 and 1.")
+        if self.min_size < 0 or self.max_count < 0:
+            raise RecipeError("select: min_size and max_count cannot be negative.", hint="0 = no limit.")
+        if self.keep:
+            parsed(self.keep)
+        check_regions("select.keep_region", self.keep_region)
 
-    def _one(self, found: Detections) -> Detections:
-        sides = np.minimum(found.xyxy[:, 2] - found.xyxy[:, 0], found.xyxy[:, 3] - found.xyxy[:, 1])
-        wanted = np.array([not self.labels or label in self.labels for label in found.label], bool)
-        kept = found[wanted & (found.score >= self.confidence) & (sides >= self.min_side)]
-        order = np.argsort(-kept.score, kind="stable")
-        return kept[order[: self.max_count or None].tolist()]
+    def least_score(self, label: str) -> float:
+        """The score from which a class is removed: its own, that of its group, or the general one."""
+        names = [label, *(name for name, members in GROUPS.items() if label in members)]
+        return next((self.thresholds[name] for name in names if name in self.thresholds), self.confidence)
+
+    def __call__(self, image: list[Image], detections: list[Detections]) -> list[Detections]:
+        return [self._one(pixels, found) for pixels, found in zip(image, detections, strict=True)]
+
+    def _one(self, image: Image, found: Detections) -> Detections:
+        sure = found.score >= np.array([self.least_score(label) for label in found.label], np.float32)
+        within = protected(found.xyxy, self.keep_region, (image.shape[0], image.shape[1]))
+        wanted = sure & _of(found, expanded(self.labels))
+        staying = within | self._kept(image, found, wanted)
+        going = wanted & ~staying & self._large(found, image.shape[0])
+        owner = self._owners(found, sure & (going | staying), staying, within)
+        alone = np.flatnonzero(going & (owner < 0))
+        first = alone[np.argsort(-found.score[alone], kind="stable")][: self.max_count or None]
+        with_them = np.flatnonzero(np.isin(owner, first))
+        after = with_them[np.argsort(-found.score[with_them], kind="stable")]
+        marked = replace(found, owner=owner if len(after) else None)
+        return marked[np.concatenate([first, after])]
+
+    def _kept(self, image: Image, found: Detections, wanted: Rows) -> Rows:
+        """What stays though its label is named."""
+        stays = np.zeros(len(found), bool)
+        if self.keep:
+            chosen = expanded(self.labels)
+            people = not chosen or any(name in chosen for name in PEOPLE)
+            rows = np.flatnonzero(wanted & _of(found, PEOPLE) if people else wanted)
+            stays[rows] = kept(self.keep, found.xyxy[rows], image)
+        return stays
+
+    def _large(self, found: Detections, height: int) -> Rows:
+        least = self.min_size if self.min_size >= 1 else self.min_size * height
+        return np.asarray(found.xyxy[:, 3] - found.xyxy[:, 1] >= least)
+
+    def _owners(self, found: Detections, seen: Rows, staying: Rows, within: Rows) -> NDArray[np.int64]:
+        """Whose each thing is; -1 = nobody's. ``seen``: what is surely there, whether it goes or stays."""
+        if not self.attach:
+            return np.full(len(found), -1, np.int64)
+        able = _of(found, ATTACHED) & (found.score >= self.attach_confidence) & ~within
+        return owners(found.label, found.xyxy, able, seen & _of(found, PEOPLE), staying)
+
+
+def _of(found: Detections, labels: tuple[str, ...]) -> Rows:
+    """Which rows are of one of the classes; no classes = all rows."""
+    return np.array([not labels or label in labels for label in found.label], bool)

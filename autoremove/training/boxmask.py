@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from torch import Tensor
 
 from autoremove.errors import InputError
 from autoremove.models import masknet
+from autoremove.models.checkpoints import load_state
+from autoremove.models.masknet_yolo import YoloMaskNet
 from autoremove.training.averaged import Averaged
 from autoremove.training.instances import IGNORE, LabelledPicture, read_instances
 from autoremove.training.loop import LoopConfig, train
@@ -28,10 +31,18 @@ CACHE_MARGIN = 0.5
 
 @dataclass(frozen=True)
 class BoxMaskConfig:
-    """Everything that decides a MaskNet run."""
+    """Everything that decides a MaskNet run.
+
+    ``validation``: a data set, or empty to hold out every ``hold_out``-th picture of ``data``.
+    ``eyes``: safetensors of a YOLO11n detector whose backbone is the encoder; empty = a U-Net from nothing.
+    ``eyes_rate``: share of the learning rate with which that backbone goes on learning.
+    """
 
     data: tuple[str, ...] = ()
     validation: str = ""
+    hold_out: int = 20
+    eyes: str = ""
+    eyes_rate: float = 0.4
     side: int = 96
     batch: int = 32
     learning_rate: float = 2e-3
@@ -55,11 +66,14 @@ class Crop:
     weight: float
 
 
-def read_crops(folder: Path, config: BoxMaskConfig) -> list[Crop]:
-    """Cut every object that is large enough out of a data set."""
+def read_crops(
+    folder: Path, config: BoxMaskConfig, chosen: Callable[[int], bool] = lambda number: True
+) -> list[Crop]:
+    """Cut every object that is large enough out of the pictures of a data set whose number is ``chosen``."""
     return [
         crop
-        for picture in read_instances(folder)
+        for number, picture in enumerate(read_instances(folder))
+        if chosen(number)
         for identity, label in picture.objects
         if (crop := _crop(picture, identity, label, config)) is not None
     ]
@@ -134,18 +148,17 @@ class BoxMaskTask(Averaged):
         torch.manual_seed(config.seed)
         self.seed = config.seed
         self.rng = np.random.default_rng(config.seed)
-        self.crops = [crop for folder in config.data for crop in read_crops(Path(folder), config)]
-        self.held_out = read_crops(Path(config.validation), config) if config.validation else []
+        self.crops, self.held_out = _read(config)
         for rows, what in ((self.crops, "to learn from"), (self.held_out, "held out")):
             if not rows:
                 raise InputError(f"There are no objects {what}.", hint="Check --data and --validation.")
         weights = np.array([crop.weight for crop in self.crops])
         self.chances = weights / weights.sum()
-        self.net = masknet.MaskNet(side=config.side).to(device)
+        # Faster on CPUs for the backbone; a net as thin as MaskNet's makes oneDNN's channels-last abort.
+        self.layout = torch.channels_last if config.eyes else torch.contiguous_format
+        self.net = _network(config).to(device).to(memory_format=self.layout)
         self.average = copy.deepcopy(self.net).eval()
-        self.optimiser = torch.optim.AdamW(
-            self.net.parameters(), config.learning_rate, weight_decay=config.weight_decay
-        )
+        self.optimiser = torch.optim.AdamW(_groups(self.net, config), weight_decay=config.weight_decay)
         self.done = 0
 
     def step(self, progress: float) -> dict[str, float]:
@@ -154,7 +167,7 @@ class BoxMaskTask(Averaged):
         cosine = 0.5 + 0.5 * math.cos(math.pi * progress) + 0.01
         rate = self.config.learning_rate * min(1.0, self.done / 100) * cosine
         for group in self.optimiser.param_groups:
-            group["lr"] = float(rate)  # a numpy number would not load again with weights_only
+            group["lr"] = float(rate * group["share"])
         planes, truth = self._batch()
         self.net.train()
         loss = loss_of(self.net(planes)[:, 0], truth)
@@ -170,7 +183,7 @@ class BoxMaskTask(Averaged):
         chosen = self.rng.choice(len(self.crops), self.config.batch, p=self.chances)
         pairs = [jittered(self.crops[i], self.config, self.rng) for i in chosen]
         planes, truth = (torch.from_numpy(np.stack(column)) for column in zip(*pairs, strict=True))
-        return planes.to(self.device), truth.to(self.device)
+        return planes.to(self.device, memory_format=self.layout), truth.to(self.device)
 
     @torch.inference_mode()
     def _chances(self, crops: list[Crop]) -> NDArray[np.float32]:
@@ -221,6 +234,36 @@ class BoxMaskTask(Averaged):
 
     def export(self, path: Path, metadata: dict[str, str]) -> None:
         masknet.save_masknet(self.average, path, metadata)
+
+
+def _read(config: BoxMaskConfig) -> tuple[list[Crop], list[Crop]]:
+    """The objects to learn from, and those of the pictures held out."""
+
+    def all_of(chosen: Callable[[int], bool]) -> list[Crop]:
+        return [crop for folder in config.data for crop in read_crops(Path(folder), config, chosen)]
+
+    if config.validation:
+        return all_of(lambda number: True), read_crops(Path(config.validation), config)
+    return all_of(lambda number: number % config.hold_out > 0), all_of(lambda n: n % config.hold_out == 0)
+
+
+def _network(config: BoxMaskConfig) -> masknet.AnyMaskNet:
+    if not config.eyes:
+        return masknet.MaskNet(side=config.side)
+    net = YoloMaskNet(config.side)
+    net.see_with(load_state(Path(config.eyes)))
+    return net
+
+
+def _groups(net: masknet.AnyMaskNet, config: BoxMaskConfig) -> list[dict[str, Any]]:
+    """Parameters by the share of the learning rate that they get."""
+    eyes = list(net.encoder.parameters()) if isinstance(net, YoloMaskNet) else []
+    trained = {id(parameter) for parameter in eyes}
+    rest = [parameter for parameter in net.parameters() if id(parameter) not in trained]
+    groups = [(rest, 1.0), (eyes, config.eyes_rate)]
+    return [
+        {"params": rows, "lr": config.learning_rate * share, "share": share} for rows, share in groups if rows
+    ]
 
 
 def run(

@@ -12,8 +12,8 @@ import pytest
 from click.testing import Result
 from PIL import Image as PilImage
 
-from autoremove.cli.inpaint import mask_of
-from autoremove.report.coco import run_lengths
+from autoremove.own_masks.coco import run_lengths
+from autoremove.own_masks.names import mask_files, mask_of
 from tests import builders
 
 Invoke = Callable[..., Result]
@@ -51,7 +51,7 @@ def test_mask_writes_masks_objects_and_coco(
     assert (grown > 0).sum() > (ids > 0).sum() > 0
     body = json.loads((output / "coco.json").read_text())
     assert [row["file_name"] for row in body["images"]] == ["a.png", "b.jpg", "empty street.png", "sub/a.png"]
-    assert body["categories"] == [{"id": 1, "name": "person"}]
+    assert [(row["id"], row["name"]) for row in body["categories"]] == [(1, "person")]
     first = body["annotations"][0]
     assert first["bbox"] == [x0, y0, x1 - x0, y1 - y0]
     assert first["area"] == (ids > 0).sum() == sum(first["segmentation"]["counts"][1::2])
@@ -146,6 +146,7 @@ def test_inpaint_folder_goes_on(invoke: Invoke, photos: Path, hole: np.ndarray, 
 def test_where_a_mask_is_looked_for(tmp_path: Path) -> None:
     for name in ("a.png", "b.jpg.png", "b.png", "c.objects.png"):
         (tmp_path / name).write_bytes(b"")
-    assert mask_of(Path("a.jpg"), tmp_path) == tmp_path / "a.png"
-    assert mask_of(Path("b.jpg"), tmp_path) == tmp_path / "b.jpg.png"
-    assert mask_of(Path("c.jpg"), tmp_path) is None
+    files = mask_files(tmp_path)
+    assert mask_of(Path("a.jpg"), files) == tmp_path / "a.png"
+    assert mask_of(Path("b.jpg"), files) == tmp_path / "b.jpg.png"
+    assert mask_of(Path("c.jpg"), files) is None

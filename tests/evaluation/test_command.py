@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from autoremove.cli import cli
-from autoremove.stages.detect import Detect
+from autoremove.evaluation import shipped
 from tests.evaluation.folders import PERSON, SMALL, instances, pairs, scenes
 
 
@@ -49,8 +49,16 @@ def test_detect(tmp_path, detector):
     assert set(result["classes"]) == {"dog", "person"}  # the detector knows no cow
     keys = {"ap50", "ap50_95", "recall_over_64", "recall_32_64", "recall_under_32"}
     assert keys <= set(result["classes"]["person"])
-    assert result["confidence"] == Detect().confidence, "measured as the recipe ships it"
+    assert result["classes"]["person"]["confidence"] == shipped_confidence(), (
+        "measured as the recipe ships it"
+    )
+    assert {"calibration", "causes", "false_per_picture"} <= set(result)
+    assert result["removed"] == ["person"]
     assert "false_per_picture" in result and "person" in said
+
+
+def shipped_confidence():
+    return shipped.confidence_of(shipped.recipe_stages("people"))("person")
 
 
 def test_mask(tmp_path, detector):

@@ -164,3 +164,60 @@ def test_the_sheet_shows_pictures_with_mistakes(tmp_path):
     assert not (tmp_path / "none.png").exists()
     judged(folder, finds((STRAY, 0.9)), sheet=tmp_path / "bad.png")
     assert (tmp_path / "bad.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_the_recipe_leaves_alone_is_no_false_find(tmp_path):
+    folder = instances(tmp_path, [{"name": "a", "objects": [("person", PERSON)]}])
+
+    def none_of_them(image, found):
+        return found[[]]
+
+    result = judged(folder, finds((STRAY, 0.9), (PERSON, 0.8)), choose=none_of_them)
+    assert result["false_per_picture"] == 0.0
+    assert result["classes"]["person"]["precision"] == 0.5, "the class itself is judged as it is found"
+
+
+def test_a_thing_that_goes_with_its_person_counts_as_removed(tmp_path):
+    rows = [{"name": "a", "objects": [("person", PERSON), ("handbag", SMALL)]}]
+    folder = instances(tmp_path, rows)
+    both = finds((STRAY, 0.9), label="handbag")
+    result = judged(
+        folder, both, classes=["person", "handbag"], removed=["person"], choose=lambda _, found: found
+    )
+    assert result["false_per_picture"] == 1.0
+    assert result["causes"]["missed"]["all"] == 1, "the bag is nobody's aim, so only the person is missed"
+
+
+def test_each_class_may_have_its_own_confidence(tmp_path):
+    folder = instances(tmp_path, [{"name": "a", "objects": [("dog", PERSON), ("cow", SMALL)]}])
+    find = finds((PERSON, 0.4), label="dog")
+    limits = {"dog": 0.3, "cow": 0.9}
+    result = judged(folder, find, classes=["dog", "cow"], confidence=limits.__getitem__)
+    assert result["classes"]["dog"]["recall"] == 1.0
+    assert result["classes"]["dog"]["confidence"] == 0.3
+    assert result["classes"]["all-animals"]["recall"] == 0.5
+    assert result["classes"]["all-animals"]["ap50"] == pytest.approx(0.5, abs=0.01)
+
+
+def test_calibration_and_causes_are_about_what_is_removed(tmp_path):
+    folder = instances(tmp_path, [{"name": "a", "objects": [("person", PERSON), ("person", SMALL)]}])
+    result = judged(folder, finds((PERSON, 0.9), (STRAY, 0.31)))
+    assert [(b["score_from"], b["finds"], b["right"]) for b in result["calibration"]] == [
+        (0.3, 1, 0),
+        (0.9, 1, 1),
+    ]
+    causes = result["causes"]
+    assert (causes["missed"]["under_32"], causes["objects"]["all"], causes["false"]["background"]) == (
+        1,
+        2,
+        1,
+    )
+    assert causes["missed"]["by_source"] == {"ours": 1}
+
+
+def test_a_damaged_table_is_told_with_its_line(tmp_path):
+    folder = instances(tmp_path, [{"name": "a", "objects": [("person", PERSON)]}])
+    with (folder / "instances.jsonl").open("a") as stream:
+        stream.write('{"name": "b"}\n')
+    with pytest.raises(InputError, match="line 2"):
+        known_labels(folder)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autoremove.errors import InputError
-from autoremove.evaluation.mask import evaluate_mask
+from autoremove.evaluation.mask import evaluate_mask, kinds_of_mistake
 from autoremove.types import Detections, ObjectMask
 from tests.evaluation.folders import PERSON, SMALL, instances
 
@@ -99,3 +99,26 @@ def whole(given: Detections) -> Detections:
 def test_boxes_alone_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"instances\.jsonl"):
         evaluate_mask(tmp_path, {"box": boxes_grown()})
+
+
+def test_poor_masks_and_what_they_have_in_common(folder):
+    result = evaluate_mask(folder, {"box": boxes_grown(shrink=4)})
+    poor = result["causes"]["poor"]
+    assert (poor["all"], poor["missing"], poor["wrong_object"]) == (2, 1, 1)
+    assert (poor["under_32"], poor["by_source"]) == (1, {"ours": 2})
+    assert result["causes"]["objects"]["large"] == 1
+    assert set(result["classes"]) == {"dog", "person"}
+    assert result["classes"]["dog"]["objects"] == 1
+
+
+def test_kinds_of_mistakes():
+    truth = np.zeros((20, 20), bool)
+    truth[5:15, 5:15] = True
+    half, wide, none = truth.copy(), truth.copy(), np.zeros_like(truth)
+    half[5:10] = False
+    wide[2:18, 2:18] = True
+    assert kinds_of_mistake(truth, truth, none) == ()
+    assert kinds_of_mistake(half, truth, none) == ("missing",)
+    assert kinds_of_mistake(wide, truth, none) == ("loose",)
+    assert kinds_of_mistake(wide, truth, wide & ~truth) == ()
+    assert kinds_of_mistake(none, truth, none) == ("wrong_object",)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autoremove.evaluation import metrics
+from autoremove.stages import quality
 
 
 def flat(value: int, side: int = 32) -> np.ndarray:
@@ -75,45 +76,45 @@ def test_mask_iou():
 
 def test_seam_ratio_of_noise_is_one_and_of_a_step_high():
     image = noise()
-    assert metrics.seam_ratio(image, middle()) == pytest.approx(1.0, abs=0.15)
+    assert quality.seam_ratio(image, middle()) == pytest.approx(1.0, abs=0.15)
     image[middle()] = (image[middle()].astype(int) + 60).clip(0, 255).astype(np.uint8)
-    assert metrics.seam_ratio(image, middle()) > 1.8
+    assert quality.seam_ratio(image, middle()) > 1.8
 
 
 def test_seam_ratio_of_a_step_in_a_flat_picture_is_exact():
     image = flat(100, 64)
     image[middle()] = 109
-    assert metrics.seam_ratio(image, middle()) == pytest.approx((9 + 1) / (0 + 1))
+    assert quality.seam_ratio(image, middle()) == pytest.approx((9 + 1) / (0 + 1))
 
 
 def test_seam_ratio_of_a_slope_is_one():
     slope = np.repeat(np.arange(64, dtype=np.uint8)[:, None] * 2, 64, 1)
     image = np.repeat((slope + slope.T)[..., None], 3, 2)
-    assert metrics.seam_ratio(image, middle()) == pytest.approx(1.0)
+    assert quality.seam_ratio(image, middle()) == pytest.approx(1.0)
 
 
 def test_seam_ratio_without_a_border_is_unknown():
-    assert math.isnan(metrics.seam_ratio(flat(0), np.zeros((32, 32), bool)))
-    assert math.isnan(metrics.seam_ratio(flat(0), np.ones((32, 32), bool)))
+    assert math.isnan(quality.seam_ratio(flat(0), np.zeros((32, 32), bool)))
+    assert math.isnan(quality.seam_ratio(flat(0), np.ones((32, 32), bool)))
 
 
 def test_sharpness_ratio_tells_a_blur():
     image = noise()
-    assert metrics.sharpness_ratio(image, middle()) == pytest.approx(1.0, abs=0.15)
+    assert quality.sharpness_ratio(image, middle()) == pytest.approx(1.0, abs=0.15)
     image[middle()] = 128
-    assert metrics.sharpness_ratio(image, middle()) < 0.05
+    assert quality.sharpness_ratio(image, middle()) < 0.05
 
 
 def test_sharpness_ratio_scales_with_contrast():
     image, hole = noise(spread=8), middle()
     image[hole] = ((image[hole].astype(float) - 128) * 2 + 128).clip(0, 255).astype(np.uint8)
-    assert metrics.sharpness_ratio(image, hole) == pytest.approx(2.0, abs=0.3)
+    assert quality.sharpness_ratio(image, hole) == pytest.approx(2.0, abs=0.3)
 
 
 def test_a_seam_is_no_detail():
     image, hole = flat(100, 64), middle()
     image[hole] = 200
-    assert metrics.sharpness_ratio(image, hole) == pytest.approx(1.0)
+    assert quality.sharpness_ratio(image, hole) == pytest.approx(1.0)
 
 
 def test_within_leaves_out_what_is_unknown():

@@ -10,13 +10,13 @@ import pytest
 
 from autoremove.errors import InputError, RecipeError
 from autoremove.evaluation.metrics import psnr
-from autoremove.evaluation.removal import evaluate_removal
+from autoremove.evaluation.removal import evaluate_removal, mistakes_of
 from autoremove.stages.base import StageFields
 from autoremove.stages.composite import Composite
 from autoremove.stages.inpaint import Inpaint
 from autoremove.stages.refine import Refine
-from autoremove.types import Detections
-from tests.evaluation.folders import PERSON, instances, pairs, picture
+from autoremove.types import Detections, Finding, ObjectMask, Verdict
+from tests.evaluation.folders import PERSON, instances, pairs, picture, save
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,62 @@ def test_a_pair(tmp_path):
     assert (result["mask_missed"], result["objects_left"]) == (0.0, 0)
     assert 0 < result["mask_needless"] < 0.05
     assert (result["found_again"], result["removed"], result["review"]) == (0.0, 1, 0)
+    assert "shadow_missed" not in result
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_what_is_still_found_is_told(tmp_path):
     result = evaluate_removal(pairs(tmp_path), (FindRed(always=True), *STAGES[1:]))
-    assert result["found_again"] == 1.0
+    assert (result["found_again"], result["found_again_unnoticed"]) == (1.0, 1.0)
+    assert result["causes"]["again"]["by_source"] == {"person": 1}
+
+
+@dataclass(frozen=True)
+class Doubt(StageFields):
+    """Puts every result up for review."""
+
+    name: ClassVar[str] = "audit"
+    version: ClassVar[int] = 1
+    needs: ClassVar[tuple[str, ...]] = ("image", "patches")
+    gives: ClassVar[str] = "verdict"
+
+    def __call__(self, image, patches):
+        return [Verdict((Finding("again", "person found again", (0, 0, 9, 9), 0.9),)) for _ in image]
+
+
+def test_what_is_put_up_for_review_is_not_unnoticed(tmp_path):
+    result = evaluate_removal(pairs(tmp_path), (FindRed(always=True), *STAGES[1:], Doubt()))
+    assert (result["found_again"], result["found_again_unnoticed"]) == (1.0, 0.0)
+    assert (result["review"], result["unwritten"]) == (1, 0)
+    assert result["rows"][0]["review"] == "person found again"
+
+
+@dataclass(frozen=True)
+class FootLine(StageFields):
+    """Joins the ten lowest rows of the picture to the mask, as a stage for shadows might."""
+
+    name: ClassVar[str] = "shadow"
+    version: ClassVar[int] = 1
+    needs: ClassVar[tuple[str, ...]] = ("image", "mask")
+    gives: ClassVar[str] = "mask"
+
+    def __call__(self, image, mask):
+        grown = mask[0].grown.copy()
+        grown[-10:] = True
+        return [ObjectMask(grown, mask[0].ids)]
+
+
+def test_shadows_with_and_without_their_stage(tmp_path):
+    folder = pairs(tmp_path)
+    marked = np.zeros((100, 120, 3), np.uint8)
+    marked[PERSON[1] : PERSON[3], PERSON[0] : PERSON[2]] = 255
+    marked[90:, 20:50] = 255  # the shadow at the feet
+    save(marked, folder / "view_object.png")
+    result = evaluate_removal(folder, (*STAGES[:2], FootLine(), *STAGES[2:]))
+    shadow = 30 * 10 / (30 * 90)
+    assert result["shadow_missed"] == result["mask_missed"] == 0.0
+    assert result["shadow_missed_without"] == pytest.approx(shadow, abs=0.03)
+    assert result["shadow_needless"] > result["shadow_needless_without"] + 0.05
 
 
 def test_nothing_found_leaves_the_object_in_place(tmp_path):
@@ -78,7 +128,8 @@ def test_nothing_found_leaves_the_object_in_place(tmp_path):
 
 def test_a_mask_too_large_is_told_as_review(tmp_path):
     result = evaluate_removal(pairs(tmp_path), (*STAGES[:2], replace(STAGES[2], max_share=0.01), STAGES[3]))
-    assert result["review"] == 1
+    assert (result["review"], result["unwritten"], result["removed"]) == (1, 1, 0)
+    assert result["found_again"] is None, "what was not written cannot be found again"
     assert result["psnr_object"] == result["psnr_untouched"]
 
 
@@ -99,3 +150,11 @@ def test_half_a_pair_is_refused(tmp_path):
 def test_a_recipe_that_removes_nothing_is_refused(tmp_path):
     with pytest.raises(RecipeError, match="no stage inpaint"):
         evaluate_removal(pairs(tmp_path), STAGES[:2])
+
+
+def test_mistakes_are_named():
+    row = {"again_labels": ["person", "person"], "mask_missed": 0.2, "mask_needless": 0.3, "review": "blur"}
+    said = mistakes_of(row)
+    assert "2 person found again" in said and "20% of object" in said and "30% of the picture" in said
+    assert said.endswith("up for review")
+    assert mistakes_of({"again_labels": [], "review": ""}) == "nothing found again"

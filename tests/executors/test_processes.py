@@ -56,7 +56,7 @@ def pictures(folder: Path) -> dict[str, bytes]:
 def test_a_folder_comes_out_the_same_and_the_store_is_shared(tmp_path: Path) -> None:
     source = photos.folder(tmp_path / "photos")
     plan = Plan(chain.recipe(), Store(tmp_path / "store"))
-    several = clean([source], tmp_path / "several", plan, executor_name="processes", workers=2)
+    several = clean([source], tmp_path / "several", plan, workers=2)
     one = clean([source], tmp_path / "one", Plan(chain.recipe(), Store(tmp_path / "own")))
     assert pictures(tmp_path / "several") == pictures(tmp_path / "one")
     assert [(row.relative, row.status, row.made_from) for row in several] == [

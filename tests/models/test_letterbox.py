@@ -28,12 +28,28 @@ def test_the_letterbox_is_grey_round_the_whole_picture() -> None:
     assert (canvas[:, 13 + 198 :] == 114).all()
 
 
+def test_a_large_picture_is_shrunk_as_in_one_step() -> None:
+    rng = np.random.default_rng(2)
+    for size_hw in ((1600, 2400), (1601, 2399)):
+        image = cv2.resize(rng.integers(0, 256, (8, 12, 3), np.uint8), size_hw[::-1])
+        canvas = letterbox(image, fit_to(size_hw, 96))
+        direct = cv2.resize(image, (96, 64), interpolation=cv2.INTER_AREA)
+        assert canvas.shape == direct.shape
+        assert np.abs(canvas.astype(int) - direct).max() <= 3
+
+
 def test_masks_agree_with_a_resize_of_the_whole_plane() -> None:
     rng = np.random.default_rng(1)
     plane = cv2.GaussianBlur(rng.normal(size=(160, 160)).astype(np.float32), (0, 0), 4)
     fit = fit_to((512, 512), 640)
     box = np.array([[100.3, 50.7, 401.2, 480.5]], np.float32)
-    mask = masks_in_boxes(plane[None], box, fit, (512, 512))[0]
+    (window, part), nothing = masks_in_boxes(
+        np.stack([plane, plane]), np.vstack([box, [[9, 9, 9, 20]]]).astype(np.float32), fit, (512, 512)
+    )
+    assert window == (100, 50, 402, 481)
+    assert nothing[1].size == 0
+    mask = np.zeros((512, 512), bool)
+    mask[50:481, 100:402] = part
     whole = cv2.resize(plane, (512, 512), interpolation=cv2.INTER_LINEAR) > 0
     inside = np.zeros_like(whole)
     inside[50:481, 100:402] = True

@@ -158,7 +158,7 @@ def test_saved_weights_come_back(tmp_path: Path) -> None:
     assert (again.widths, again.side, again.training) == (WIDTHS, 32, False)
     x = torch.rand(2, 4, 32, 32)
     assert torch.allclose(again(x), net(x), atol=0.02)
-    assert {value.dtype for value in load_file(path).values()} == {torch.float16}
+    assert {value.dtype for value in load_file(path).values() if value.ndim > 1} == {torch.float16}
     assert path.stat().st_mode & 0o044 == 0o044
 
 

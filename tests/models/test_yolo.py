@@ -121,24 +121,26 @@ def test_an_unknown_label_names_the_nearest() -> None:
         told([[0.0] * 6]).detect([noise(64, 64)], labels=["tree"])
 
 
-def test_masks_have_the_picture_s_size_and_stay_in_their_boxes() -> None:
+def test_masks_lie_where_their_boxes_are() -> None:
     prototypes = -torch.ones(1, 1, 160, 56)
     prototypes[..., 60:100, 10:40] = 1  # in the input: x 40..160, y 240..400
-    found = told([[13 + 99, 320, 198, 64, 0.9, 0.1, 1.0]], prototypes).detect([noise(1000, 310)])[0]
-    assert found.masks is not None
-    assert found.masks.shape == (1, 1000, 310)
-    rows, columns = np.nonzero(found.masks[0])
-    assert (rows.min(), rows.max() + 1) == (450, 550)  # cut by the box
-    assert columns.min() == pytest.approx((40 - 13) * 310 / 198, abs=1.5)
-    assert columns.max() + 1 == pytest.approx((160 - 13) * 310 / 198, abs=1.5)
+    detector = told([[13 + 99, 320, 198, 64, 0.9, 0.1, 1.0]], prototypes)
+    for mirror in (False, True):
+        found = detector.detect([noise(1000, 310)], mirror=mirror)[0]
+        assert found.masks is not None
+        (((left, top, right, bottom), mask),) = found.masks
+        assert (left, top, right, bottom) == (0, 450, 310, 550)  # cut by the box
+        assert mask.all(0).any()
+        ends = np.nonzero(mask.all(0))[0][[0, -1]] + [0, 1]
+        expected = [(40 - 13) * 310 / 198, (160 - 13) * 310 / 198]
+        assert ends == pytest.approx([310 - expected[1], 310 - expected[0]] if mirror else expected, abs=1.5)
 
 
 def test_nothing_seen_still_has_the_right_shapes() -> None:
     found = told([[10, 10, 5, 5, 0.0, 0.0, 1.0]], torch.ones(1, 1, 160, 160)).detect([noise(50, 50)])[0]
     assert len(found) == 0
     assert found.xyxy.shape == (0, 4)
-    assert found.masks is not None
-    assert found.masks.shape == (0, 50, 50)
+    assert found.masks == ()
     assert told([[0.0] * 6]).detect([]) == []
 
 
@@ -190,7 +192,7 @@ def test_a_segmenter_gives_masks(tmp_path: Path) -> None:
     assert detector.segments
     found = detector.detect([noise(90, 130)], confidence=1e-5, imgsz=160, max_det=3)[0]
     assert found.masks is not None
-    assert found.masks.shape == (3, 90, 130)
+    assert len(found.masks) == 3
 
 
 def test_files_that_do_not_fit_are_refused(tmp_path: Path, written: Path) -> None:

@@ -83,6 +83,22 @@ def test_what_is_on_it() -> None:
     assert card["previews"]["after"] == "report_files/1-after.jpg"
 
 
+def test_what_a_second_look_says_is_on_it() -> None:
+    bag = {"label": "handbag", "score": 0.4, "xyxy": [5, 6, 7, 8], "with": "person"}
+    finding = {"kind": "again", "reason": "a person is still found", "xyxy": [1, 2, 30, 40], "value": 0.41}
+    fills = [{"xyxy": [1, 2, 30, 40], "seam": 1.2, "sharpness": None}]
+    steps = [{"stage": "amend", "cached": False, "seconds": 0.1}]
+    review = {"output": "/out/a.jpg", "reason": finding["reason"], "findings": [finding], "fills": fills}
+    html = page_of(row(status="review", objects=[*row().objects, bag], steps=steps, **review))
+    (card,) = data_of(html)
+    assert card["objects"][1] == ["handbag", 0.4, 5, 6, 7, 8, "person"]
+    assert card["findings"] == [["again", 1, 2, 30, 40, "a person is still found"]]
+    assert card["fills"] == [[1.2, None, 1, 2, 30, 40]]
+    assert card["again"] and card["changed"] and card["link"] == "a.jpg"
+    assert "a person is still found" in Elements(html).text  # among what to look at first
+    assert not {"findings", "fills", "again"} & set(data_of(page_of(row()))[0])
+
+
 def test_failures_come_before_reviews() -> None:
     html = page_of(row("r.jpg", "review", reason="large"), row("f.jpg", "failed", reason="cut"), row())
     text = Elements(html).text
@@ -133,6 +149,8 @@ def test_figures() -> None:
     numbers = figures(rows)
     assert numbers.counts == {"done": 2, "unchanged": 1, "review": 1, "failed": 0}
     assert numbers.removed == {"person": 2}
+    written = row("e.jpg", "review", output="/out/e.jpg", objects=rows[0].objects)
+    assert figures([*rows, written]).removed == {"person": 3}
     assert [(s.name, s.seconds, s.computed, s.cached) for s in numbers.stages] == [
         ("detect", 0.0, 0, 3),
         ("inpaint", 4.5, 3, 0),

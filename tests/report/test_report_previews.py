@@ -87,12 +87,15 @@ def test_previews_are_small(done: Row, tmp_path: Path) -> None:
     [
         ("unchanged", {}, {"thumb"}),
         ("review", {"mask": "/store/m.npz"}, {"before", "mask"}),
+        ("review, written", {"mask": "/store/m.npz"}, {"before", "after", "mask"}),
         ("failed", {"detections": "/store/d.json"}, {"before"}),
         ("failed", {}, set()),
     ],
 )
 def test_which_previews(status: str, artefacts: dict[str, str], kinds: set[str], done: Row) -> None:
-    names = previews.names(dataclasses.replace(done, status=status, artefacts=artefacts))
+    status, _, written = status.partition(", ")
+    output = done.output if written or status == "unchanged" else None
+    names = previews.names(dataclasses.replace(done, status=status, artefacts=artefacts, output=output))
     assert set(names) == kinds
 
 

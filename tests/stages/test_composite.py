@@ -147,3 +147,13 @@ def test_pictures_without_patches_stay_without() -> None:
     picture, mask, patch = ring()
     done = Composite()([picture, picture], [mask, mask], [[], [patch]])
     assert [len(row) for row in done] == [0, 1]
+
+
+def test_a_shadow_joined_far_from_the_object_goes_whole() -> None:
+    holes, tight = np.zeros((120, 300), bool), np.zeros((120, 300), bool)
+    tight[20:100, 20:60] = True
+    holes[10:110, 10:290] = True  # a long shadow to the right
+    alpha = feathered(holes, tight, 0.35)
+    assert (alpha[14:106, 14:286] == 255).all()
+    assert 0 < alpha[60, 288] < 255
+    assert (alpha[~holes] == 0).all()

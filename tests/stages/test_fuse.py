@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autoremove.stages.fuse import fused, mirrored, overlap
-from autoremove.types import Detections
+from autoremove.types import NO_CUTOUT, Detections
 
 BOX = (10, 10, 50, 90)
 NEAR = (12, 10, 52, 90)
@@ -68,25 +68,27 @@ def test_the_order_of_the_views_does_not_matter() -> None:
 
 
 def test_the_mask_is_that_of_the_surest_view() -> None:
-    planes = np.zeros((2, 4, 4), bool)
-    planes[0, :2], planes[1, 2:] = True, True
+    cutouts = [((0, 0, 4, side), np.ones((side, 4), bool)) for side in (2, 3)]
     views = [
-        Detections(np.array([BOX], np.float32), np.array([score], np.float32), ("person",), planes[i : i + 1])
-        for i, score in enumerate((0.4, 0.9))
+        Detections(np.array([BOX], np.float32), np.array([score], np.float32), ("person",), (cutout,))
+        for cutout, score in zip(cutouts, (0.4, 0.9), strict=True)
     ]
-    found = fused(views, 0.2)
-    assert found.masks is not None
-    assert np.array_equal(found.masks[0], planes[1])
+    for seen in (views, views[::-1], [*views, NOTHING]):
+        found = fused(seen, 0.2)
+        assert found.masks is not None
+        assert [window for window, _ in found.masks] == [(0, 0, 4, 3)]
     assert fused([*views, look((FAR, 0.9))], 0.2).masks is None
 
 
 def test_mirroring_twice_is_nothing() -> None:
-    masks = np.random.default_rng(0).random((2, 90, 160)) > 0.5
+    mask = np.random.default_rng(0).random((5, 30)) > 0.5
+    masks = (((10, 20, 40, 25), mask), NO_CUTOUT)
     found = Detections(np.array([BOX, FAR], np.float32), np.ones(2, np.float32), ("a", "b"), masks)
     once = mirrored(found, 160)
     assert once.xyxy.tolist() == [[110, 10, 150, 90], [20, 10, 60, 90]]
     assert once.masks is not None
-    assert np.array_equal(once.masks, masks[:, :, ::-1])
+    assert once.masks[0][0] == (120, 20, 150, 25)
+    assert np.array_equal(once.masks[0][1], mask[:, ::-1])
     assert np.array_equal(mirrored(once, 160).xyxy, found.xyxy)
     assert np.array_equal(found.xyxy, np.array([BOX, FAR], np.float32))
 

@@ -64,7 +64,7 @@ def telea() -> list[Patch]:
 
 
 def outcomes() -> dict[str, dict[str, Any]]:
-    chosen = Select(labels=("person",), max_count=5)([FOUND])[0]
+    chosen = Select(labels=("person",), max_count=5)([picture()], [FOUND])[0]
     crops = plan(mask().grown, context=0.5, least=48)
     geometry = [[*crop.window, *crop.hole, int(crop.own.sum())] for crop in crops]
     loud = [Patch(p.xyxy, p.pixels // 2 + 90, p.alpha) for p in telea()]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from autoremove.errors import RecipeError
-from autoremove.models import cache, masknet, weights
-from autoremove.stages.refine import METHODS, Refine, add_grown
-from autoremove.types import Detections, Image, ObjectMask
+from autoremove.models import cache, masknet, weights, yolo
+from autoremove.pipeline import run_in_memory
+from autoremove.recipe import load_recipe
+from autoremove.stages.refine import METHODS, Refine, Shape, claim
+from autoremove.types import NO_CUTOUT, Cutout, Detections, Image, ObjectMask
 
 
-def boxes(*rows: tuple[float, float, float, float], masks: np.ndarray | None = None) -> Detections:
+def boxes(*rows: tuple[float, float, float, float], masks: tuple[Cutout, ...] | None = None) -> Detections:
     xyxy = np.array(rows, np.float32).reshape(-1, 4)
     return Detections(xyxy, np.full(len(rows), 0.5, np.float32), ("person",) * len(rows), masks)
 
@@ -25,55 +29,6 @@ def refined(found: Detections, image: Image | None = None, **settings: object) -
     assert mask.grown.shape == mask.ids.shape == picture.shape[:2]
     assert (mask.grown | (mask.ids == 0)).all(), "an object is not wholly in the grown mask"
     return mask
-
-
-def dilated(mask: np.ndarray, radius: int) -> np.ndarray:
-    """All pixels at most ``radius`` from one of the mask, counted out."""
-    ys, xs = np.nonzero(mask)
-    y, x = np.mgrid[: mask.shape[0], : mask.shape[1]]
-    near = np.zeros(mask.shape, bool)
-    for cy, cx in zip(ys, xs, strict=True):
-        near |= (y - cy) ** 2 + (x - cx) ** 2 <= radius**2
-    return near
-
-
-@pytest.mark.parametrize("radius", [0, 1, 2, 5, 13])
-def test_growth_is_an_exact_disc_everywhere_also_at_the_border(radius: int) -> None:
-    rng = np.random.default_rng(radius)
-    for _ in range(25):
-        height, width = (int(v) for v in rng.integers(4, 26, 2))
-        x1, y1 = int(rng.integers(0, width)), int(rng.integers(0, height))
-        x2, y2 = int(rng.integers(x1, width + 1)), int(rng.integers(y1, height + 1))
-        cutout = rng.random((y2 - y1, x2 - x1)) < 0.4
-        whole = np.zeros((height, width), bool)
-        whole[y1:y2, x1:x2] = cutout
-        target = np.zeros((height, width), bool)
-        add_grown(target, ((x1, y1, x2, y2), cutout), radius)
-        assert np.array_equal(target, dilated(whole, radius))
-
-
-def test_growth_adds_to_what_is_there() -> None:
-    target = np.zeros((9, 9), bool)
-    target[0, 0] = True
-    add_grown(target, ((4, 4, 5, 5), np.ones((1, 1), bool)), 1)
-    assert target.sum() == 6
-
-
-@pytest.mark.parametrize(
-    ("box", "grow", "radius"),
-    [
-        ((0, 0, 100, 100), 0.05, 5),
-        ((0, 0, 200, 50), 0.05, 5),
-        ((0, 0, 10, 10), 0.05, 3),
-        ((0, 0, 5000, 5000), 0.05, 80),
-        ((0, 0, 100, 100), 0.0, 3),
-        ((0, 0, 100, 100), -1.0, 3),
-        ((7, 7, 7, 7), 0.05, 3),
-        ((9, 9, 5, 20), 0.05, 3),
-    ],
-)
-def test_the_radius_goes_with_the_object_within_bounds(box: tuple, grow: float, radius: int) -> None:
-    assert Refine(method="box", grow=grow).radius(np.array(box, np.float32)) == radius
 
 
 def test_a_box_is_its_pixels() -> None:
@@ -121,6 +76,32 @@ def test_where_objects_overlap_the_smaller_keeps_its_number() -> None:
     assert (mask.ids == 2).sum() == 40 * 40 - 100
 
 
+def shape(window: tuple[int, int, int, int], chance: int | None) -> Shape:
+    """A full window that a network is that sure of; None = a method that knows no doubt."""
+    x1, y1, x2, y2 = window
+    cutout = window, np.ones((y2 - y1, x2 - x1), bool)
+    return Shape(cutout, cutout, None if chance is None else np.full((y2 - y1, x2 - x1), chance, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "winner"),
+    [
+        (shape((0, 0, 6, 10), 250), shape((4, 0, 10, 10), 150), 1),
+        (shape((0, 0, 6, 10), 150), shape((4, 0, 10, 10), 250), 2),
+        (shape((0, 0, 10, 10), 240), shape((4, 4, 6, 6), 200), 2),  # a bag in front of its bearer
+        (shape((0, 0, 10, 10), None), shape((4, 4, 6, 6), None), 2),
+        (shape((0, 0, 10, 10), 120), shape((4, 4, 6, 6), 0), 1),  # only a box
+        (shape((4, 4, 6, 6), 0), shape((0, 0, 10, 10), 120), 2),
+    ],
+)
+def test_what_two_claim_goes_to_the_surer_or_the_smaller(first: Shape, second: Shape, winner: int) -> None:
+    ids, best = np.zeros((10, 10), np.uint16), np.zeros((10, 10), np.float16)
+    claim(ids, best, first, 1)
+    claim(ids, best, second, 2)
+    assert (ids[4:6, 4:6] == winner).all()
+    assert set(np.unique(ids)) <= {0, 1, 2}
+
+
 def figure() -> tuple[Image, np.ndarray]:
     """A red ellipse on green, with noise; and where it is."""
     y, x = np.mgrid[:60, :80]
@@ -151,11 +132,13 @@ def test_grabcut_with_nothing_outside_to_learn_from_is_the_box() -> None:
 
 
 def test_the_detectors_own_masks_are_taken_as_they_are() -> None:
-    planes = np.zeros((2, 60, 80), bool)
-    planes[0, 5:9, 7:12] = planes[0, 20, 20] = True
-    mask = refined(boxes((0, 0, 30, 30), (40, 40, 50, 50), masks=planes), method="detector")
-    assert np.array_equal(mask.ids == 1, planes[0])
-    assert np.array_equal(mask.grown, planes.any(0))
+    plane = np.zeros((60, 80), bool)
+    plane[5:9, 7:12] = plane[20, 20] = True
+    own = ((2, 1, 30, 30), plane[1:30, 2:30])
+    mask = refined(boxes((0, 0, 30, 30), (40, 40, 50, 50), masks=(own, NO_CUTOUT)), method="detector")
+    assert np.array_equal(mask.ids == 1, plane)
+    plane[40:50, 40:50] = True  # without a mask of its own, the box
+    assert np.array_equal(mask.grown, plane)
 
 
 def test_a_detector_without_masks_is_told() -> None:
@@ -164,14 +147,36 @@ def test_a_detector_without_masks_is_told() -> None:
     assert "seg" in str(told.value.hint)
 
 
+def test_a_segmenting_detector_is_a_drop_in(tmp_path: Path) -> None:
+    """A whole recipe with an untrained -seg network, its looks mirrored and at two sizes."""
+    yolo.import_ultralytics()
+    torch.manual_seed(0)
+    state = yolo._build("yolo11n-seg", 2).state_dict()
+    state = {
+        key: value + 6 if ".cv3." in key and key.endswith("2.bias") else value for key, value in state.items()
+    }
+    yolo.save_detector(state, ["person", "dog"], tmp_path / "seg.safetensors", architecture="yolo11n-seg")
+    recipe = tmp_path / "seg.yaml"
+    recipe.write_text(
+        "stages: [detect: {sizes: [64, 96], max_det: 5}, select: {max_count: 3}, refine: {method: detector}]"
+    )
+    stages = load_recipe(str(recipe), [f"detect.weights={tmp_path / 'seg.safetensors'}"]).stages
+    picture = np.random.default_rng(0).integers(0, 256, (90, 130, 3), np.uint8)
+    values = run_in_memory(picture, stages)
+    found, mask = values["detections"], values["mask"]
+    assert 0 < len(found) <= 3
+    assert len(found.masks) == len(found)
+    assert set(np.unique(mask.ids)) - {0} <= set(range(1, len(found) + 1))
+    assert mask.ids.any()
+    assert (mask.grown | (mask.ids == 0)).all()
+
+
 class Sam:
     """Says of every box that its left half is the object."""
 
-    def masks(self, image: Image, xyxy: np.ndarray) -> np.ndarray:
-        planes = np.zeros((len(xyxy), *image.shape[:2]), bool)
-        for plane, (x1, y1, x2, y2) in zip(planes, xyxy.astype(int), strict=True):
-            plane[y1:y2, x1 : (x1 + x2) // 2] = True
-        return planes
+    def masks(self, image: Image, xyxy: np.ndarray, features: np.ndarray | None) -> list[Cutout]:
+        corners = [(x1, y1, (x1 + x2) // 2, y2) for x1, y1, x2, y2 in xyxy.astype(int).tolist()]
+        return [((x1, y1, x2, y2), np.ones((y2 - y1, x2 - x1), bool)) for x1, y1, x2, y2 in corners]
 
 
 @pytest.fixture
@@ -207,6 +212,35 @@ def test_the_network_decides_by_its_threshold(networks: list[tuple[str, str]]) -
     assert (everything.ids[y1 + 1 : y2 - 1, x1 + 1 : x2 - 1] == 1).all()
     assert set(np.unique(everything.ids)) == {0, 1}
     assert networks == [("masknet", "embedded")] * 2
+
+
+class Blurred(torch.nn.Module):
+    """Sees what is red, but hazily."""
+
+    side = 96
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nothing = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        seen = (x[:, :1] > x[:, 1:2]).float()
+        return torch.logit(torch.nn.functional.avg_pool2d(seen, 9, 1, 4), 1e-3)
+
+
+def test_masks_of_large_objects_have_the_edge_of_the_photo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network's own edge would be a smear of nine of its pixels, forty of the photo's."""
+    monkeypatch.setattr(cache, "load", lambda kind, name, device: Blurred())
+    y, x = np.mgrid[:500, :400]
+    inside = ((x - 200) / 110) ** 2 + ((y - 250) / 180) ** 2 <= 1
+    picture = np.where(inside[..., None], (200, 60, 60), (60, 120, 80)).astype(np.uint8)
+    found = boxes((90, 70, 311, 431))
+    mask = refined(found, picture, method="network", loose=1.0)
+    assert (mask.ids.astype(bool) & inside).sum() / (mask.ids.astype(bool) | inside).sum() > 0.98
+    assert np.array_equal(mask.grown, mask.ids > 0), "growth starts from the mask when nothing is looser"
+    loose = refined(found, picture, method="network", loose=0.05)
+    assert np.array_equal(loose.ids, mask.ids)
+    assert loose.grown.sum() > mask.grown.sum() * 1.02
 
 
 def test_an_unknown_method_is_refused_with_those_there_are() -> None:

@@ -155,7 +155,36 @@ def test_without_objects_training_does_not_start(tmp_path: Path, config: BoxMask
     from dataclasses import replace
 
     empty = labelled.instances(tmp_path / "empty", ((("person", (0, 0, 5, 5)),),))
-    for value in ("", str(empty)):
-        chosen: Any = value if lacking == "validation" else tuple(filter(None, [value]))
-        with pytest.raises(InputError, match="no objects"):
-            BoxMaskTask(replace(config, **{lacking: chosen}))
+    chosen: Any = str(empty) if lacking == "validation" else (str(empty),)
+    with pytest.raises(InputError, match="no objects"):
+        BoxMaskTask(replace(config, **{lacking: chosen}))
+    with pytest.raises(InputError, match="no objects"):
+        BoxMaskTask(replace(config, data=(), validation=""))
+
+
+def test_without_a_data_set_for_it_whole_pictures_are_held_out(tmp_path: Path) -> None:
+    folder = labelled.instances(tmp_path / "i")
+    task = BoxMaskTask(BoxMaskConfig((str(folder),), hold_out=2, side=32, batch=2))
+    assert len(task.held_out) == 2  # of pictures 0 and 2
+    assert len(task.crops) == 3
+    assert np.isfinite(task.step(0.0)["loss"])
+
+
+def test_with_the_eyes_of_a_detector_they_learn_more_slowly(tmp_path: Path) -> None:
+    from autoremove.models.masknet_yolo import YoloMaskNet
+    from autoremove.models.yolo import save_detector
+    from autoremove.training.yolo_network import build_network
+
+    folder = labelled.instances(tmp_path / "i")
+    path = tmp_path / "detector.safetensors"
+    save_detector(build_network("yolo11n", 1).state_dict(), ("person",), path)
+    task = BoxMaskTask(BoxMaskConfig((str(folder),), hold_out=2, side=32, batch=2, eyes=str(path)))
+    assert isinstance(task.net, YoloMaskNet)
+    task.step(0.0)
+    rest, eyes = task.optimiser.param_groups
+    assert eyes["lr"] == pytest.approx(0.4 * rest["lr"])
+    assert sum(p.numel() for g in (rest, eyes) for p in g["params"]) == sum(
+        p.numel() for p in task.net.parameters()
+    )
+    task.export(tmp_path / "last.safetensors", {})
+    assert isinstance(masknet.load_masknet(tmp_path / "last.safetensors"), YoloMaskNet)

@@ -1,0 +1,57 @@
+"""Pictures to remove something from: pairs with a true empty view, or any folder of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from autoremove.errors import InputError
+from autoremove.evaluation.inpaint import pictures_below
+from autoremove.types import Image, Mask
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One view with the object and, where it is known, without; ``truth`` the object's own pixels."""
+
+    name: str
+    image: Image
+    empty: Image | None = None
+    truth: Mask | None = None
+
+
+def pairs_in(folder: Path) -> list[Callable[[], Pair]]:
+    """A reader for each pair, or for each picture where the folder has no pairs."""
+    folder = folder / "images" if (folder / "instances.jsonl").is_file() else folder
+    pictures = pictures_below(folder)
+    named = {path.stem: path for path in pictures}
+    stems = sorted(stem.removesuffix("_with") for stem in named if stem.endswith("_with"))
+    if not stems:
+        return [partial(_single, path) for path in pictures]
+    lacking = [
+        f"{stem}_{part}" for stem in stems for part in ("without", "object") if f"{stem}_{part}" not in named
+    ]
+    if lacking:
+        raise InputError(
+            f"{folder} lacks {', '.join(lacking[:3])}.", hint="Pairs need _with, _without and _object."
+        )
+    return [partial(_pair, named, stem) for stem in stems]
+
+
+def _single(path: Path) -> Pair:
+    return Pair(path.stem, _read(path))
+
+
+def _pair(named: dict[str, Path], stem: str) -> Pair:
+    image, empty, marked = (_read(named[f"{stem}_{part}"]) for part in ("with", "without", "object"))
+    if not image.shape == empty.shape == marked.shape:
+        raise InputError(f"The three pictures of {stem} differ in size.", hint="Crop them to the same view.")
+    return Pair(stem, image, empty, marked.max(2) > 127)
+
+
+def _read(path: Path) -> Image:
+    from autoremove.images import read
+
+    return read(path).rgb

@@ -1,0 +1,100 @@
+"""Which picture has which mask, and what is said of masks that no picture has."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoremove.errors import InputError
+from autoremove.own_masks.finding import OwnMask, find
+
+PICTURES = [Path("a.jpg"), Path("sub/b.jpg"), Path("c.jpg")]
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+def coco(*names: str, **more: Any) -> dict[str, Any]:
+    images = [{"id": n, "file_name": name, "width": 4, "height": 3} for n, name in enumerate(names)]
+    rows = [{"image_id": n, "category_id": 5, "bbox": [1, 1, 2, 1], **more} for n in range(len(names))]
+    return {"images": images, "annotations": rows, "categories": [{"id": 5, "name": "dog"}]}
+
+
+def test_masks_with_and_without_objects_and_strays(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "a.objects.png", "sub/b.png", "d.png", "d.objects.png", "x.objects.png", "n.txt")
+    found = find(tmp_path, PICTURES)
+    assert dict(found.masks) == {
+        PICTURES[0]: OwnMask(tmp_path / "a.png", tmp_path / "a.objects.png"),
+        PICTURES[1]: OwnMask(tmp_path / "sub/b.png"),
+    }
+    assert found.stray == ["d.png", "x.objects.png"]
+
+
+def test_what_the_coco_file_knows_goes_along_without_its_outlines(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png")
+    (tmp_path / "coco.json").write_text(json.dumps(coco("a.jpg", "c.jpg", segmentation=[[0, 0, 1, 0, 1, 1]])))
+    found = find(tmp_path, PICTURES)
+    assert list(found.masks) == [PICTURES[0]]  # beside pictures of masks the file alone asks for nothing
+    (row,) = json.loads(found.masks[PICTURES[0]].recorded)["objects"]
+    assert row == {"number": 1, "owner": 0, "label": "dog", "score": 1.0, "xyxy": [1, 1, 3, 2]}
+
+
+@pytest.mark.parametrize("named", ["folder", "file"])
+def test_a_coco_file_alone_speaks_by_its_outlines(tmp_path: Path, named: str) -> None:
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps(coco("sub/b.jpg", "other.jpg", segmentation=[[0, 0, 1, 0, 1, 1]])))
+    found = find(tmp_path if named == "folder" else path, PICTURES)
+    assert list(found.masks) == [PICTURES[1]]
+    assert found.masks[PICTURES[1]].only_outlines
+    assert "segmentation" in found.masks[PICTURES[1]].recorded
+    assert found.stray == ["other.jpg"]
+
+
+def test_numbers_added_by_hand(tmp_path: Path) -> None:
+    body = coco("a.jpg", "a.jpg")
+    body["annotations"][0].update(image_id=1, attributes={"object": 2, "owner": 1})
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps(body))
+    rows = json.loads(find(path, PICTURES).masks[PICTURES[0]].recorded)["objects"]
+    assert [(row["number"], row["owner"]) for row in rows] == [(2, 1), (0, 0)]
+
+
+def test_two_pictures_for_one_mask(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png")
+    with pytest.raises(InputError, match=r"a\.jpg.*a\.tif") as error:
+        find(tmp_path, [Path("a.jpg"), Path("a.tif")])
+    assert "a.jpg.png" in str(error.value.hint)
+    touch(tmp_path, "a.tif.png")
+    assert len(find(tmp_path, [Path("a.jpg"), Path("a.tif")]).masks) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"images": [{"id": 1}]}',
+        '{"images": [], "annotations": [{"image_id": 1}], "categories": 3}',
+    ],
+)
+def test_a_broken_coco_file_is_named(tmp_path: Path, text: str) -> None:
+    touch(tmp_path, "a.png")
+    (tmp_path / "coco.json").write_text(text)
+    with pytest.raises(InputError, match=r"coco\.json"):
+        find(tmp_path, PICTURES)
+
+
+def test_nothing_that_fits(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no file or folder"):
+        find(tmp_path / "none", PICTURES)
+    touch(tmp_path, "photos/a.png")
+    with pytest.raises(InputError, match="belongs to any of the 3"):
+        find(tmp_path, PICTURES)
+    assert find(tmp_path / "photos", PICTURES).masks
