@@ -29,8 +29,8 @@ from autoremove.types import NO_CUTOUT, Detections, Image
 MASKED = 0.1
 """Score below which a find gets no mask: hundreds of weak finds in a large photo would fill the memory."""
 
-PIXELS_AT_ONCE = 4 * 640 * 640
-"""Pixels that go through the network together; more would only take memory."""
+PIXELS_AT_ONCE = 2 * 640 * 640
+"""Pixels that go through the network together on a processor, whose caches they fill; else eight times."""
 
 _import_lock = threading.Lock()
 
@@ -79,7 +79,7 @@ class Detector:
         classes = self._classes(labels)
         fits = [fit_to(image.shape[:2], imgsz or self.imgsz) for image in images]
         found: list[Detections] = [Detections.empty()] * len(images)
-        for group in _groups(fits):
+        for group in _groups(fits, PIXELS_AT_ONCE * (1 if self.device == "cpu" else 8)):
             inputs = [letterbox(images[i], fits[i]) for i in group]
             outputs, prototypes = self._forward([x[:, ::-1] for x in inputs] if mirror else inputs)
             for row, i in enumerate(group):
@@ -139,11 +139,11 @@ class Detector:
         return Detections(xyxy, rows[:, 4].numpy().astype(np.float32), names, masks)
 
 
-def _groups(fits: Sequence[Fit]) -> Iterator[list[int]]:
+def _groups(fits: Sequence[Fit], pixels: int) -> Iterator[list[int]]:
     """Positions of pictures that may go through the network together."""
     for input_hw in dict.fromkeys(fit.input_hw for fit in fits):
         same = [i for i, fit in enumerate(fits) if fit.input_hw == input_hw]
-        step = max(1, PIXELS_AT_ONCE // (input_hw[0] * input_hw[1]))
+        step = max(1, pixels // (input_hw[0] * input_hw[1]))
         yield from (same[i : i + step] for i in range(0, len(same), step))
 
 

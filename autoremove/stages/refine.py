@@ -52,9 +52,9 @@ class Refine(StageFields):
 
     method: str = "network"
     weights: str = "embedded"
-    threshold: float = 0.35
-    loose: float = 0.1
-    grow: float = 0.03
+    threshold: float = 0.45
+    loose: float = 0.12
+    grow: float = 0.02
     grow_min: int = 3
     grow_max: int = 80
     grow_of: Mapping[str, float] = field(default_factory=dict)
