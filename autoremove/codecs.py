@@ -48,6 +48,8 @@ def encode_detections(found: Detections) -> bytes:
     body: dict[str, Any] = {"objects": rows}
     if found.owner is not None:
         body["owner"] = found.owner.tolist()
+    if found.staying is not None:
+        body["staying"] = [[round(float(v), 2) for v in box] for box in found.staying]
     if found.masks is not None:
         body["masks"] = [
             {"window": [int(v) for v in window], "packed": np.packbits(mask).tobytes().hex()}
@@ -66,6 +68,7 @@ def decode_detections(data: bytes) -> Detections:
         tuple(row["label"] for row in rows),
         tuple(_cutout(row) for row in body["masks"]) if "masks" in body else None,
         np.array(body["owner"], np.int64) if "owner" in body else None,
+        np.array(body["staying"], np.float32).reshape(-1, 4) if "staying" in body else None,
     )
 
 

@@ -72,6 +72,8 @@ class Detections:
     ``xyxy`` N x 4 float32 in pixels of the upright picture; ``score`` N float32 in 0..1;
     ``label`` N names; ``masks`` N cutouts (NO_CUTOUT where an object has none) or None. ``owner`` N int64 or
     None: the row of the object that this one goes with (a bag with its person), -1 = it stands for itself.
+    ``staying`` M x 4 float32 or None: boxes of others that are kept on purpose and must not be eaten into;
+    they are no rows.
     """
 
     xyxy: NDArray[np.float32]
@@ -79,6 +81,7 @@ class Detections:
     label: tuple[str, ...]
     masks: tuple[Cutout, ...] | None = None
     owner: NDArray[np.int64] | None = None
+    staying: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.label)
@@ -90,6 +93,8 @@ class Detections:
             raise ValueError(f"{len(self.masks)} masks for {n} objects")
         if self.owner is not None and self.owner.shape != (n,):
             raise ValueError(f"owner {self.owner.shape} for {n} objects")
+        if self.staying is not None and self.staying.shape[1:] != (4,):
+            raise ValueError(f"staying {self.staying.shape} is not M x 4")
 
     def __len__(self) -> int:
         return len(self.label)
@@ -103,6 +108,7 @@ class Detections:
             tuple(self.label[int(i)] for i in rows),
             None if self.masks is None else tuple(self.masks[int(i)] for i in rows),
             None if self.owner is None else _followed(self.owner, rows),
+            self.staying,
         )
 
     @classmethod

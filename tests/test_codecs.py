@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,10 @@ def test_pictures_are_read_only_and_anew_when_they_change(tmp_path: Path) -> Non
     assert not np.array_equal(codecs.load("image", Ref(path), 10**6), first)
     with pytest.raises(PictureError):
         codecs.load("image", Ref(path), 100)
+
+
+def test_the_boxes_of_what_stays_are_kept() -> None:
+    found = replace(some_detections(), staying=np.array([[1, 2.5, 30, 40]], np.float32))
+    back = codecs.decode_detections(codecs.encode_detections(found))
+    assert back.staying is not None and same(back.staying, found.staying)
+    assert codecs.decode_detections(codecs.encode_detections(some_detections())).staying is None

@@ -77,6 +77,7 @@ class Request:
     min_size: float | None = None
     keep: str | None = None
     keep_region: tuple[tuple[Region, ...], ...] = ()
+    speed: str | None = None
 
     @property
     def overrides(self) -> list[str]:
@@ -94,6 +95,8 @@ class Request:
             chosen["select.keep"] = self.keep
         if self.keep_region:
             chosen["select.keep_region"] = [region for rows in self.keep_region for region in rows]
+        if self.speed is not None:
+            chosen["detect.speed"] = self.speed
         least = min(
             [
                 *(score for _, score in self.threshold),
@@ -132,6 +135,11 @@ def pipeline_options(recipe: str) -> Callable[[F], F]:
             help="Override one field of the recipe, e.g. refine.grow=0.12. May be repeated.",
         ),
         *selection_options(),
+        click.option(
+            "--speed",
+            type=click.Choice(["fast", "normal", "max"]),
+            help="How closely to look: fast misses small objects, max takes long. [default: the recipe's]",
+        ),
         device_option,
         cache_option,
         click.option(

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from autoremove.errors import RecipeError
 from autoremove.stages import grow
 from autoremove.stages.base import StageFields
-from autoremove.types import Cutout, Detections, Embedding, Image, ObjectMask
+from autoremove.types import Cutout, Detections, Embedding, Image, Mask, ObjectMask
 
 LEAST = 0.05
 """A mask that fills less of its box than this is taken for a failure of what made it."""
@@ -60,7 +61,7 @@ class Refine(StageFields):
     grow_of: Mapping[str, float] = field(default_factory=dict)
 
     name: ClassVar[str] = "refine"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[tuple[str, ...]] = ("image", "detections")
     gives: ClassVar[str] = "mask"
 
@@ -88,17 +89,41 @@ class Refine(StageFields):
         union = np.zeros(image.shape[:2], bool)
         ids = np.zeros(image.shape[:2], np.uint16)
         best = np.zeros(image.shape[:2], np.float16)
-        shapes = METHODS[self.method](self, image, found, embedding)
+        there = _with_staying(found) if self.method in SEEING else found
+        shapes = METHODS[self.method](self, image, there, embedding)
         # Large objects first: the last of equal claims stands.
-        for row in sorted(range(len(found)), key=lambda i: -int(shapes[i].tight[1].sum())):
+        for row in sorted(range(len(there)), key=lambda i: -int(shapes[i].tight[1].sum())):
             claim(ids, best, shapes[row], row + 1)
+            if row >= len(found):
+                continue
             share = self.grow * (BLIND if shapes[row].chance is None else 1.0)
             grow.add_grown(union, shapes[row].loose, self.radius(found.xyxy[row], found.label[row], share))
+        if len(there) > len(found):
+            union &= ~_inside(ids > len(found), self.grow_min)
+            ids[ids > len(found)] = 0
         return ObjectMask(union, ids)
 
     def radius(self, xyxy: NDArray[np.float32], label: str, share: float) -> int:
         """Growth in pixels, by a share of its size, for an object of that box and class."""
         return grow.radius(xyxy, label, share, self.grow_min, self.grow_max, self.grow_of)
+
+
+def _with_staying(found: Detections) -> Detections:
+    """Also, as rows behind the others, what is to stay: it claims its pixels as they do."""
+    if found.staying is None or not len(found) or not len(found.staying):
+        return found
+    count = len(found.staying)
+    return Detections(
+        np.concatenate([found.xyxy, found.staying]),
+        np.concatenate([found.score, np.ones(count, np.float32)]),
+        found.label + ("",) * count,
+    )
+
+
+def _inside(kept: Mask, border: int) -> Mask:
+    """What is kept but for its border, over which a fill beside it may blend."""
+    core = cv2.erode(kept.astype(np.uint8), np.ones((2 * border + 1, 2 * border + 1), np.uint8))
+    return np.asarray(core, np.uint8) > 0
 
 
 def claim(ids: NDArray[np.uint16], best: NDArray[np.float16], shape: Shape, number: int) -> None:
@@ -194,6 +219,9 @@ def by_detector(stage: Refine, image: Image, found: Detections, _: Embedding | N
     pairs = zip(found.masks, _boxes(image, found), strict=True)
     return [Shape(own, own) if own[1].any() else _only(box) for own, box in pairs]
 
+
+SEEING = ("network", "grabcut", "sam")
+"""Methods that find a shape for any box, and so also for what is to stay."""
 
 METHODS: dict[str, Callable[[Refine, Image, Detections, Embedding | None], list[Shape]]] = {
     "network": by_network,

@@ -36,7 +36,8 @@ class Select(StageFields):
 
     ``attach``: what a person who goes carries or rides goes too, from the score ``attach_confidence`` on,
     whatever the labels; what belongs to a person who is kept stays, whatever the labels. Attached things name
-    their person as ``owner`` and do not count for ``max_count``.
+    their person as ``owner`` and do not count for ``max_count``. The boxes of what is kept are handed on as
+    ``staying``, so that no mask eats into it.
     """
 
     labels: tuple[str, ...] = PEOPLE
@@ -50,7 +51,7 @@ class Select(StageFields):
     attach_confidence: float = 0.1
 
     name: ClassVar[str] = "select"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[tuple[str, ...]] = ("image", "detections")
     gives: ClassVar[str] = "detections"
 
@@ -88,7 +89,8 @@ class Select(StageFields):
         first = alone[np.argsort(-found.score[alone], kind="stable")][: self.max_count or None]
         with_them = np.flatnonzero(np.isin(owner, first))
         after = with_them[np.argsort(-found.score[with_them], kind="stable")]
-        marked = replace(found, owner=owner if len(after) else None)
+        boxes = found.xyxy[sure & staying]
+        marked = replace(found, owner=owner if len(after) else None, staying=boxes if len(boxes) else None)
         return marked[np.concatenate([first, after])]
 
     def _kept(self, image: Image, found: Detections, wanted: Rows) -> Rows:

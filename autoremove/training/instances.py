@@ -52,7 +52,7 @@ def find_picture(folder: Path, name: str) -> Path:
 
 
 def read_instances(folder: Path) -> Iterator[LabelledPicture]:
-    """Yield every picture of a data set in the `instances` form (see README, "Your own data")."""
+    """Yield every picture of a data set in the `instances` form (README, "Measuring on your own data")."""
     table = folder / "instances.jsonl"
     if not table.exists():
         raise InputError(
@@ -69,4 +69,4 @@ def _read_row(folder: Path, row: dict[str, Any]) -> LabelledPicture:
     with PillowImage.open(folder / "masks" / f"{row['name']}.png") as picture:
         ids = np.asarray(picture)
     objects = tuple((int(item["id"]), str(item["label"])) for item in row["instances"])
-    return LabelledPicture(row["name"], row["source"], image, ids, objects)
+    return LabelledPicture(row["name"], row.get("source", ""), image, ids, objects)

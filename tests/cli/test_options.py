@@ -89,9 +89,15 @@ def test_options_are_fields_of_select(arguments: tuple[str, ...], fields: dict[s
     assert selection(*arguments) == fields
 
 
+def test_speed_is_the_detectors() -> None:
+    detect = load_recipe("people", request_of("--speed", "max").overrides).stages[0]
+    assert detect.params()["speed"] == "max"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ("--speed", "furious"),
         ("--threshold", "car"),
         ("--threshold", "car=2"),
         ("--threshold", "=0.3"),

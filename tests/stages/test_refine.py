@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from autoremove.errors import RecipeError
 from autoremove.models import cache, masknet, weights, yolo
 from autoremove.pipeline import run_in_memory
 from autoremove.recipe import load_recipe
-from autoremove.stages.refine import METHODS, Refine, Shape, claim
+from autoremove.stages.refine import METHODS, Refine, Shape, by_box, claim
 from autoremove.types import NO_CUTOUT, Cutout, Detections, Image, ObjectMask
 
 
@@ -109,6 +110,20 @@ def figure() -> tuple[Image, np.ndarray]:
     colours = np.where(inside[..., None], (200, 40, 40), (60, 140, 70))
     noise = np.random.default_rng(5).normal(0, 8, (60, 80, 3))
     return np.clip(colours + noise, 0, 255).astype(np.uint8), inside
+
+
+def test_a_mask_stops_at_whom_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Detections(np.array([[10, 10, 60, 90]], np.float32), np.ones(1, np.float32), ("person",))
+    beside = replace(found, staying=np.array([[55, 10, 95, 90]], np.float32))
+    image = np.full((100, 100, 3), 127, np.uint8)
+    monkeypatch.setitem(METHODS, "grabcut", by_box)
+    stage = Refine(method="grabcut", grow=0.3, grow_min=3)
+    [alone], [kept] = stage([image], [found]), stage([image], [beside])
+    assert alone.grown[50, 90] and not kept.grown[50, 90]
+    assert kept.grown[50, 56] and not kept.grown[50, 62]  # the border is left to blend over
+    assert kept.grown[50, 5] and set(np.unique(kept.ids)) == {0, 1}
+    [boxes] = Refine(method="box", grow=0.3)([image], [beside])
+    assert boxes.grown[50, 80]  # a box is no shape: what it holds must go all the same
 
 
 def test_grabcut_finds_a_figure_and_always_the_same() -> None:

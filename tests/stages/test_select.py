@@ -173,3 +173,16 @@ def test_a_region_protects_people_with_their_things_and_things_alone() -> None:
 def test_what_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(RecipeError, match="select"):
         Select(**wrong)
+
+
+def test_what_is_kept_is_handed_on_and_what_is_only_not_named_is_not() -> None:
+    there = Detections(
+        np.array([[40, 10, 60, 90], [5, 50, 12, 70], [0, 0, 30, 30]], np.float32),
+        np.array([0.9, 0.8, 0.9], np.float32),
+        ("person", "person", "dog"),
+    )
+    [kept] = Select(labels=("person",), keep="largest")([np.zeros((100, 100, 3), np.uint8)], [there])
+    assert kept.label == ("person",) and kept.staying is not None
+    assert kept.staying.tolist() == [[40, 10, 60, 90]]
+    [gone] = Select(labels=("person",))([np.zeros((100, 100, 3), np.uint8)], [there])
+    assert gone.staying is None
