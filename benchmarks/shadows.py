@@ -96,7 +96,7 @@ def masks_of(pair: Pair, truth: Truth, recipe: str) -> dict[str, tuple[Detection
     body, whole = boxed(truth.body), boxed(pair.truth)
     grown = np.zeros_like(truth.body)
     corner = (0, 0, grown.shape[1], grown.shape[0])
-    add_grown(grown, (corner, truth.body), refine.radius(body.xyxy[0], "person"))
+    add_grown(grown, (corner, truth.body), refine.radius(body.xyxy[0], "person", refine.grow))
     finding = [stage for stage in load_recipe(recipe).stages if stage.gives == "detections"]
     found = run_in_memory(pair.image, finding)["detections"]
     return {
