@@ -112,7 +112,11 @@ def figures(pair: Pair, truth: Truth, grown: Mask) -> dict[str, float | None]:
     assert pair.truth is not None
     allowed = np.zeros_like(grown)
     box = boxed(pair.truth).xyxy[0]
-    add_grown(allowed, ((0, 0, grown.shape[1], grown.shape[0]), pair.truth), Refine().radius(box, "person"))
+    add_grown(
+        allowed,
+        ((0, 0, grown.shape[1], grown.shape[0]), pair.truth),
+        Refine().radius(box, "person", Refine().grow),
+    )
     return {
         "shadow_left": float((truth.shadow & ~grown).sum()),
         "shadow": float(truth.shadow.sum()),
