@@ -32,13 +32,17 @@ def machine() -> dict[str, str]:
 
 
 def commit() -> str:
-    """The commit of the code, with -dirty where files differ from it."""
+    """The commit of the code, with -dirty where files differ from it; the page of results is no code."""
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        name = _git("rev-parse", "--short", "HEAD")
+        changed = _git("status", "--porcelain", "--", ".", ":!benchmarks/RESULTS.md")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return f"{name}-dirty" if changed else name
+
+
+def _git(*words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 

@@ -24,13 +24,13 @@ from autoremove.stages.fuse import (
 from autoremove.stages.views import View
 from autoremove.types import Detections
 
-WELL_SEEN = (48.0, 256.0)
+WELL_SEEN = (32.0, 128.0)
 """Sizes (root of the box's area, pixels in the network) between which a look is trusted fully."""
 
 FALL = (2.0, 4.0)
 """How fast trust falls outside: at half the lower size it is 2 ** -2, at twice the upper one 2 ** -4."""
 
-DOUBT = 0.5
+DOUBT = 0.25
 """Votes against everything: where few looks can judge, more of them err."""
 
 BORDER = 4.0
@@ -46,7 +46,7 @@ CONFUSED = (VEHICLES, ANIMALS, CARRIED)
 
 
 def combined(
-    views: Sequence[View], found: Sequence[Detections], confidence: float, iou: float = 0.55
+    views: Sequence[View], found: Sequence[Detections], confidence: float, iou: float = 0.45
 ) -> Detections:
     """What several looks at one picture or parts of it saw, each object once, best first.
 
@@ -55,7 +55,7 @@ def combined(
     looks, 0 where one did not see it. But each look counts as much as a thing of this size is seen there at
     all: not if its window does not hold the box, fully between the sizes WELL_SEEN in its network, less the
     further outside. So a far person is not voted down by coarse looks, nor a near one by fine ones. DOUBT is
-    half a look that saw nothing, so that a score means the same whether many looks can judge or one.
+    a quarter of a look that saw nothing, so that a score means the same whether many looks can judge or one.
 
     A box cut by an inner border of its window does not count where a whole one covers it; else it is joined
     with the cut ones of its label that lie in it, and the looks that hold it vote on it too. Of classes that

@@ -41,7 +41,7 @@ class Detect(StageFields):
     max_det: int = 300
 
     name: ClassVar[str] = "detect"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[tuple[str, ...]] = ("image",)
     gives: ClassVar[str] = "detections"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autoremove.stages.combine import DOUBT, combined, trust
+from autoremove.stages.combine import DOUBT, WELL_SEEN, combined, trust
 from autoremove.stages.views import View, plan_views
 from autoremove.types import Detections
 
@@ -26,7 +26,9 @@ FAR = (100, 100, 112, 130)
 
 
 def test_trust_falls_on_both_sides_and_never_to_nothing() -> None:
-    sizes = np.array([0, 6, 24, 48, 100, 256, 512, 5000], np.float32)
+    sizes = np.array(
+        [0, 6, WELL_SEEN[0] / 2, WELL_SEEN[0], 64, WELL_SEEN[1], 2 * WELL_SEEN[1], 5000], np.float32
+    )
     given = trust(sizes)
     assert given[3:6].tolist() == [1, 1, 1]
     assert given[2] == pytest.approx(1 / 4)
@@ -37,7 +39,7 @@ def test_trust_falls_on_both_sides_and_never_to_nothing() -> None:
 
 
 def test_looks_that_see_alike_share_the_vote() -> None:
-    views = [WHOLE, View(WHOLE.window, 640, True), View(WHOLE.window, 512)]
+    views = [View(WHOLE.window, size, mirror) for size, mirror in ((256, False), (256, True), (192, False))]
     (found,) = [combined(views, [seen((NEAR, 0.9)), seen((NEAR, 0.6)), seen()], 0.1)]
     assert found.score.tolist() == pytest.approx([1.5 / (3 + DOUBT)])
     assert found.xyxy.tolist() == [list(NEAR)]
