@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoremove import images
-from autoremove.errors import UsageError
+from autoremove.errors import UsageError, WeightsError
 from autoremove.pipeline import run_in_memory
 from autoremove.recipe import Recipe, build_stage, load_recipe
 from autoremove.stages.known import check_labels
@@ -76,17 +76,22 @@ def inpaint(
     weights: str = "embedded",
     device: str = "auto",
     settings: Mapping[str, Any] | None = None,
+    sketch: NDArray[Any] | PathLike[str] | str | Any | None = None,
 ) -> Any:
     """Fill the masked part of a picture.
 
     ``image`` as in :func:`remove`. ``mask``: an array, a PIL image or a path, of the picture's upright size,
     True or 1 = fill; of a grey mask what is above half of white is filled. ``settings``: fields of the
-    inpaint stage, ``{"context": 0.8}``. Returns the same kind as ``image``; raises UsageError for a mask of
-    another size, RecipeError for settings that do not exist.
+    inpaint stage, ``{"context": 0.8}``. ``sketch``: lines of what is to be there, as :func:`read_sketch`
+    takes them; what lies outside the mask counts for nothing. Returns the same kind as ``image``; raises
+    UsageError for a mask or a sketch of another size, RecipeError for settings that do not exist,
+    WeightsError for a sketch with weights that were not trained with sketches.
     """
     rgb, back = images.from_any(image)
-    holes = read_mask(mask, (rgb.shape[0], rgb.shape[1]))
-    return back(fill(rgb, holes, model=model, weights=weights, device=device, settings=settings))
+    size_hw = (rgb.shape[0], rgb.shape[1])
+    holes, lines = read_mask(mask, size_hw), None if sketch is None else read_sketch(sketch, size_hw)
+    patches = fill(rgb, holes, model=model, weights=weights, device=device, settings=settings, sketch=lines)
+    return back(patches)
 
 
 def fill(
@@ -97,17 +102,35 @@ def fill(
     weights: str = "embedded",
     device: str = "auto",
     settings: Mapping[str, Any] | None = None,
+    sketch: Mask | None = None,
 ) -> list[Patch]:
-    """The finished patches for the holes of an H x W x 3 RGB picture."""
+    """The finished patches for the holes of an H x W x 3 RGB picture; ``sketch`` H x W: lines to follow."""
     from autoremove.models.device import choose
 
     chosen = {"model": model, "weights": weights, "max_share": 1.0, **(settings or {})}
     where = choose(device).torch_device
+    if sketch is not None:
+        check_takes_sketch(chosen["model"], chosen["weights"])
     stages = [build_stage("inpaint", chosen, where), build_stage("composite", {}, where)]
     # A mask of one's own has no ring to fade in: all of it is object.
     given = ObjectMask(holes, holes.astype(np.uint16))
-    patches: list[Patch] = run_in_memory(rgb, stages, mask=given)["patches"]
+    drawn = {} if sketch is None else {"sketch": sketch}
+    patches: list[Patch] = run_in_memory(rgb, stages, mask=given, **drawn)["patches"]
     return patches
+
+
+def check_takes_sketch(model: str, weights: str) -> None:
+    """Raises UsageError for a model without a network, WeightsError for weights that know no sketches."""
+    from autoremove.models import cache
+
+    if model != "deepfillv2":
+        raise UsageError(f"The model {model} follows no sketch.", hint="Use the model deepfillv2.")
+    if cache.load("inpainter", weights).config.in_channels != 6:
+        raise WeightsError(
+            f"The weights {weights!r} have no sketch channel.",
+            hint="Name weights that were trained with one; `autoremove train inpainter --data DIR "
+            f"--set start={weights} --set sketch_share=0.35 -o RUN` makes such weights of them.",
+        )
 
 
 def read_mask(mask: Any, size_hw: tuple[int, int]) -> Mask:
@@ -123,6 +146,39 @@ def read_mask(mask: Any, size_hw: tuple[int, int]) -> Mask:
         )
     # Half grey and up counts: a mask saved as JPEG has faint specks round its edges.
     return np.asarray(array if array.dtype == bool else array > _middle(array), bool)
+
+
+def read_sketch(sketch: Any, size_hw: tuple[int, int]) -> Mask:
+    """A drawing (array, PIL image or path) as H x W bool, True on its lines.
+
+    White on black, black on white, or strokes on transparent paper. Raises UsageError if its size is not the
+    picture's, or if more than a third of it is line.
+    """
+    from autoremove.models.sketch import drawn_lines
+
+    array = sketch if isinstance(sketch, np.ndarray) else _drawing(sketch)
+    if array.shape[:2] != size_hw or array.ndim > 3:
+        size = " x ".join(str(side) for side in array.shape[1::-1])
+        raise UsageError(
+            f"The sketch is {size} pixels, the upright picture {size_hw[1]} x {size_hw[0]}.",
+            hint="Draw it in a layer over the picture, and save that layer alone at full size.",
+        )
+    lines = drawn_lines(array)
+    if lines.mean() > 1 / 3:
+        raise UsageError(
+            f"{lines.mean():.0%} of the sketch is line.",
+            hint="Draw thin lines on paper of one colour or none, not on the picture itself.",
+        )
+    return lines
+
+
+def _drawing(sketch: Any) -> NDArray[np.uint8]:
+    """H x W x 4, upright."""
+    from PIL import Image as PillowImage
+    from PIL import ImageOps
+
+    whole = sketch if isinstance(sketch, PillowImage.Image) else images.from_any(sketch)[1]([])
+    return np.asarray(ImageOps.exif_transpose(whole).convert("RGBA"))
 
 
 def _middle(flat: NDArray[Any]) -> float:

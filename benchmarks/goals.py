@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from autoremove.evaluation.inpaint import gain
+from autoremove.evaluation.fills import gain
+from autoremove.evaluation.removal import BASELINES
 from autoremove.evaluation.table import Table, number
 
 Figures = Mapping[str, Any]
 
 Value = Callable[[Figures], float | None]
 
-BASELINES = ("telea", "ns")
+DIFFUSION = ("telea", "ns")
 
 MODEL = "deepfillv2"
 
@@ -84,10 +85,27 @@ def _of_model(key: str) -> Value:
     return value
 
 
-def _over_untouched(result: Figures) -> float | None:
-    best = [result.get(f"psnr_{name}") for name in ("untouched", "telea_own_mask")]
-    known = [value for value in best if value is not None]
-    return result["psnr_object"] - max(known) if known and result["psnr_object"] is not None else None
+def _over_baselines(own: str, which: str, *more: str) -> Value:
+    """PSNR of one way of removing over the best baseline with the same mask (``which``) and over ``more``."""
+
+    def value(result: Figures) -> float | None:
+        best = [result.get(f"psnr_{name}{which}") for name in BASELINES]
+        known = [other for other in (*best, *map(result.get, more)) if other is not None]
+        return result[own] - max(known) if known and result.get(own) is not None else None
+
+    return value
+
+
+def _at(*keys: str) -> Value:
+    """The figure that lies so deep."""
+
+    def value(result: Figures) -> float | None:
+        found: Any = result
+        for key in keys:
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return None if found is None else float(found)
+
+    return value
 
 
 FINDING = (
@@ -131,21 +149,49 @@ FILLING = (
     Goal(
         "hole PSNR over the better of Telea and Navier-Stokes, dB",
         "inpaint",
-        lambda r: gain(r, MODEL, BASELINES),
+        lambda r: gain(r, MODEL, DIFFUSION),
         1.5,
         "+.2f",
     ),
     Goal(
         "SSIM over the better of Telea and Navier-Stokes",
         "inpaint",
-        lambda r: gain(r, MODEL, BASELINES, "ssim"),
+        lambda r: gain(r, MODEL, DIFFUSION, "ssim"),
         0.0,
         "+.3f",
     ),
     Goal("hole PSNR over PatchMatch, dB", "inpaint", lambda r: gain(r, MODEL, ("patchmatch",)), 1.5, "+.2f"),
+    Goal("SSIM over PatchMatch", "inpaint", lambda r: gain(r, MODEL, ("patchmatch",), "ssim"), 0.0, "+.3f"),
+    Goal(
+        "DeepFillv2 without detail: hole PSNR over Telea and Navier-Stokes, dB",
+        "inpaint",
+        lambda r: gain(r, f"{MODEL}+none", DIFFUSION),
+        None,
+        "+.2f",
+    ),
     Goal("fills with a sharpness ratio of 0.7 to 1.4", "inpaint", _of_model("sharpness_within"), 0.8, ".0%"),
     Goal("fills with a seam ratio of 0.9 to 1.15", "inpaint", _of_model("seam_within"), 0.95, ".0%"),
-    Goal("real pairs: PSNR over untouched and Telea, dB", "removal", _over_untouched, 0.0, "+.2f"),
+    Goal(
+        "real pairs, the pipeline's masks: PSNR over the best baseline and untouched, dB",
+        "removal",
+        _over_baselines("psnr_object", "_own_mask", "psnr_untouched"),
+        0.0,
+        "+.2f",
+    ),
+    Goal(
+        "real pairs, true masks: PSNR over the best baseline, dB",
+        "removal",
+        _over_baselines("psnr_model_true_mask", "_true_mask"),
+        0.0,
+        "+.2f",
+    ),
+    Goal(
+        "forward pass at 512: times faster than the plain form", "generator", _at("speedup", "512"), 4, ".1f"
+    ),
+    Goal("forward pass at 1024: memory, GB", "generator", _at("memory_gb", "1024"), 2.5, ".2f", True),
+    Goal("12 MP photo, three people, two cores: s", "fill-large", _at("photo", "seconds"), 15, ".1f", True),
+    Goal("the same: memory, GB", "fill-large", _at("photo", "memory_gb"), 3, ".2f", True),
+    Goal("100 MP panorama: memory, GB", "fill-large", _at("panorama", "memory_gb"), 4, ".2f", True),
     Goal("start-up of --help, s", "speed", lambda r: r["help_seconds"]["median"], 0.5, ".2f", True),
 )
 """What fills the holes, and how fast the program is there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from autoremove.evaluation.table import (
     detect_table,
     inpaint_table,
     mask_table,
+    models_table,
     number,
     removal_table,
 )
@@ -35,7 +37,8 @@ class Section:
     ``words``: arguments of `autoremove`, or of python where the first ends in .py; DATA in them stands for
     the data folder. ``tables``: what its figures look like. ``sheet``: the option that draws a picture.
     ``limit``: how many pictures are enough, None = all. ``device``: whether it can be told where to compute.
-    ``needs``: a file without which there is nothing to measure.
+    ``needs``: a file without which there is nothing to measure. ``ranked``: whether it can draw the best, the
+    median and the worst fills too.
     """
 
     words: tuple[str, ...]
@@ -44,6 +47,7 @@ class Section:
     limit: int | None = None
     device: bool = True
     needs: str = ""
+    ranked: bool = False
 
     @property
     def script(self) -> bool:
@@ -60,6 +64,7 @@ class Section:
         command = [word.replace("DATA", data) for word in self.words]
         command += ["--json", f"{out}.json"]
         command += [self.sheet, f"{out}.png"] if self.sheet else []
+        command += ["--sheet-ranked", f"{out}-ranked.png"] if self.ranked else []
         least = min((count for count in (limit, self.limit) if count), default=None)
         command += ["--limit", str(least)] if least and not self.script else []
         return [*command, *(["--device", device] if device != "auto" and self.device else [])]
@@ -81,7 +86,7 @@ def _mask(result: Figures) -> list[Table]:
 
 
 def _inpaint(result: Figures) -> list[Table]:
-    return [inpaint_table(result, list(next(iter(result["models"].values()))))]
+    return [inpaint_table(result), models_table(result), causes_table(result["causes"], "fills")]
 
 
 def _removal(result: Figures) -> list[Table]:
@@ -112,6 +117,16 @@ def _shadows(result: Figures) -> list[Table]:
     return [table(result["shadows"])]
 
 
+def _told_by(script: str) -> Callable[[Figures], list[Table]]:
+    """The tables that a script of ours makes of its own figures."""
+
+    def tables(result: Figures) -> list[Table]:
+        found: list[Table] = import_module(script).tables(result)
+        return found
+
+    return tables
+
+
 def _curve(result: Figures) -> list[Table]:
     """What more would give, and where the curve ends."""
     names = {"1": "as trained", **{times: f"{times} times more" for times in result["times"] if times != "1"}}
@@ -121,8 +136,16 @@ def _curve(result: Figures) -> list[Table]:
     ]
     end = result["limit"]
     rows.append(["without end", number(end["figure"]), f"{number(end['least'])} to {number(end['most'])}"])
-    over = "pictures seen" if result["over"] == "seen" else "pictures in the data"
-    return [[[over, result["figure"], "a point left out"], *rows]]
+    over = {"seen": "pictures seen", "time": "hours of training", "data": "pictures in the data"}
+    return [[[over[result["over"]], result["figure"], "a point left out"], *rows]]
+
+
+def _training(result: Figures) -> list[Table]:
+    """The held-out figure over the hours of training, at most twelve points, and what more would give."""
+    points = result["points"]
+    shown = [points[round(i * (len(points) - 1) / 11)] for i in range(12)] if len(points) > 12 else points
+    rows = [[number(point["n"], ".2f"), number(point["figure"], ".2f")] for point in shown]
+    return [[["hours of training", result["figure"]], *rows], *_curve(result)]
 
 
 def _time(result: Figures) -> list[Table]:
@@ -157,7 +180,7 @@ def _evaluate(kind: str, data: str, *more: str) -> tuple[str, ...]:
     return ("evaluate", kind, "--data", f"DATA/{data}", *more)
 
 
-FILLS = ("--models", MODELS)
+FILLS = ("--models", MODELS, "--fid-features", "embedded")
 
 SECTIONS = {
     "detect": Section(_evaluate("detect", "instances/test"), _detect, "--sheet"),
@@ -175,8 +198,30 @@ SECTIONS = {
     "removal": Section(_evaluate("removal", "pairs"), _removal, "--sheet"),
     "found-again": Section(_evaluate("removal", "instances/test"), _removal, "--sheet", limit=60),
     "time": Section(("benchmarks/large_photo.py",), _time, device=False),
-    "inpaint": Section(_evaluate("inpaint", "scenes/test", *FILLS, "--shares", "10-30"), _inpaint, "--sheet"),
-    "brush": Section(_evaluate("inpaint", "scenes/test", *FILLS, "--holes", "brush"), _inpaint, "--sheet"),
+    "inpaint": Section(
+        _evaluate("inpaint", "scenes/test", *FILLS, "--shares", "10-30"), _inpaint, "--sheet", ranked=True
+    ),
+    "brush": Section(
+        _evaluate("inpaint", "scenes/test", *FILLS, "--holes", "brush"), _inpaint, "--sheet", ranked=True
+    ),
+    "training": Section(
+        (
+            "benchmarks/curves.py",
+            "runs/inpainter",
+            "--figure",
+            "val_psnr_full",
+            "--over",
+            "time",
+            "--after",
+            "0",
+        ),
+        _training,
+        "--plot",
+        device=False,
+        needs="runs/inpainter/log.jsonl",
+    ),
+    "generator": Section(("benchmarks/generator.py",), _told_by("generator")),
+    "fill-large": Section(("benchmarks/fill_large.py",), _told_by("fill_large"), device=False),
     "speed": Section(("benchmarks/speed.py",), _speed),
 }
 """Named as the markers in RESULTS.md."""

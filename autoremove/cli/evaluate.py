@@ -15,6 +15,7 @@ from autoremove.cli.text import columns
 from autoremove.errors import InputError, UsageError
 
 if TYPE_CHECKING:
+    from autoremove.evaluation.perceptual import Measures
     from autoremove.stages.base import Stage
     from autoremove.stages.detect import Detect
 
@@ -173,13 +174,13 @@ def mask(methods: str, weights: str | None, detector: str | None, **options: Any
     "--holes",
     default="silhouettes",
     show_default=True,
-    help="silhouettes, brush, box, or a file or folder of masks.",
+    help="silhouettes, brush, box, an .npz of shapes, a mask, or a folder of masks (by name or in turn).",
 )
 @click.option(
     "--models",
     default="deepfillv2,telea,ns",
     show_default=True,
-    help="Models of the inpaint stage; NAME+none for a network without patches, NAME@WEIGHTS too.",
+    help="Models of the inpaint stage, as NAME[+DETAIL][@WEIGHTS]; the first is ranked.",
 )
 @click.option("--weights", help="Generator by name or file. [default: the recipe's]")
 @click.option(
@@ -193,31 +194,62 @@ def mask(methods: str, weights: str | None, detector: str | None, **options: Any
 )
 @click.option("--seed", default=0, show_default=True, help="Decides the holes.")
 @click.option("--raw", is_flag=True, help="Judge the fill of the inpaint stage alone, before composite.")
+@click.option(
+    "--sheet-ranked",
+    "ranked",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="PNG file: the best, the median and the worst ten fills of the first model.",
+)
+@click.option("--lpips/--no-lpips", default=None, help="[default: where AlexNet's weights are at hand]")
+@click.option("--fid/--no-fid", default=None, help="[default: where Inception's weights are at hand]")
+@click.option(
+    "--fid-features",
+    type=click.Choice(["inception", "embedded"]),
+    default="inception",
+    show_default=True,
+    help="embedded: of our own detector; not comparable with a published FID.",
+)
 def inpaint(models: str, weights: str | None, holes: str, shares: str, raw: bool, **options: Any) -> None:
     """Fills against the truth: l1, l2, PSNR, SSIM, seam and sharpness.
 
     DATA is a folder of whole pictures of any format. The middle square of each gets holes that depend on
-    --seed alone. Errors in per cent of the range. LPIPS and FID are not measured: they need weights of
-    their own.
+    --seed alone. Errors in per cent of the range. LPIPS and FID need weights of others, which are taken from
+    the weights folder or torch's cache and never fetched from here; what is missing is told.
     """
     from autoremove.evaluation import shipped
     from autoremove.evaluation.holes import holes_of, parse_shares
     from autoremove.evaluation.inpaint import evaluate_inpaint
-    from autoremove.evaluation.table import inpaint_table
+    from autoremove.evaluation.table import causes_table, inpaint_table, models_table
 
     names = [name.strip() for name in models.split(",") if name.strip()]
     if not names:
         raise UsageError("--models names no model.", hint="E.g. --models deepfillv2,telea,ns.")
-    stages = _stages(options, {"inpaint.weights": weights})
+    buckets, stages = parse_shares(shares), _stages(options, {"inpaint.weights": weights})
+    about = {name: shipped.about_inpainter(stages, name) for name in names}
     result = evaluate_inpaint(
         options["data"],
         holes_of(holes, options["data"]),
         {name: shipped.filler(stages, name, blend=not raw) for name in names},
-        shares=parse_shares(shares),
-        **{key: options[key] for key in ("size", "repeats", "seed", "limit", "sheet")},
+        shares=buckets,
+        measures=_measures(stages, options),
+        **{key: options[key] for key in ("size", "repeats", "seed", "limit", "sheet", "ranked")},
     )
-    buckets = list(next(iter(result["models"].values())))
-    _finish(result, [inpaint_table(result, buckets)], options)
+    result["about"] = about
+    tables = [inpaint_table(result), models_table(result), causes_table(result["causes"], "fills")]
+    _finish(result, tables, options)
+
+
+def _measures(stages: tuple[Stage, ...], options: dict[str, Any]) -> Measures:
+    """LPIPS and FID as asked for; says which is left out and why."""
+    from autoremove.evaluation.perceptual import measures
+    from autoremove.evaluation.shipped import stage_of
+    from autoremove.stages.inpaint import Inpaint
+
+    device = stage_of(stages, Inpaint).device
+    chosen, left_out = measures(options["lpips"], options["fid"], options["fid_features"], device)
+    for line in left_out:
+        say(f"Left out: {line}")
+    return chosen
 
 
 @command.command()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,16 @@ class Fill:
     settings: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Job:
+    """One picture: its file, its mask (None where there is none), its sketch if any, what is written."""
+
+    source: Path
+    hole: Path | None
+    sketch: Path | None
+    target: Path
+
+
 @click.command("inpaint")
 @click.argument("image", type=click.Path(path_type=Path))
 @click.argument("mask", type=click.Path(path_type=Path))
@@ -34,6 +45,9 @@ class Fill:
 @click.option("--model", default="deepfillv2", show_default=True, help="deepfillv2, telea or ns.")
 @click.option(
     "--weights", default="embedded", show_default=True, help="Name or file of the network's weights."
+)
+@click.option(
+    "--sketch", type=click.Path(path_type=Path), help="Drawn lines to follow: a file, or folder for a folder."
 )
 @device_option
 @click.option(
@@ -46,38 +60,50 @@ class Fill:
 @quiet_option
 @click.pass_context
 def command(
-    ctx: click.Context, /, image: Path, mask: Path, output: Path, quiet: bool, **options: Any
+    ctx: click.Context,
+    /,
+    image: Path,
+    mask: Path,
+    output: Path,
+    sketch: Path | None,
+    quiet: bool,
+    **options: Any,
 ) -> None:
     """Fill the white part of MASK in IMAGE; both may be folders.
 
     \b
     autoremove inpaint photo.jpg hole.png -o filled.jpg
     autoremove inpaint photos/ masks/ -o filled/
+    autoremove inpaint photo.jpg hole.png --sketch edges.png -o filled.jpg
 
     A mask has the size of the picture as a viewer shows it (upright). In folders the mask of sub/photo.jpg is
     sub/photo.jpg.png or sub/photo.png. The output keeps the format of the picture.
+
+    A sketch tells the network which edges to put into the hole: thin lines, white on black, black on white or
+    on transparent paper, as large as the picture. It needs weights that were trained with sketches.
     """
-    pairs = paired(absolute(image), absolute(mask), absolute(output))
-    fill = prepared(quiet=quiet, **options)
+    jobs = paired(absolute(image), absolute(mask), absolute(output), sketch and absolute(sketch))
+    fill = prepared(quiet=quiet, sketched=sketch is not None, **options)
     failed = 0
-    for source, hole, target in pairs:
+    for job in jobs:
         try:
-            fill_one(source, hole, target, fill)
+            fill_one(job, fill)
         except (PictureError, UsageError) as error:
-            if len(pairs) == 1 and not image.is_dir():
+            if len(jobs) == 1 and not image.is_dir():
                 raise
             failed += 1
             say(f"failed: {printable(error)}")
     if not quiet:
-        click.echo(
-            f"{plural(len(pairs) - failed, 'picture')} written to {printable(output)}, {failed} failed"
-        )
+        click.echo(f"{plural(len(jobs) - failed, 'picture')} written to {printable(output)}, {failed} failed")
     if failed:
         ctx.exit(EXIT_SOME_FAILED)
 
 
-def prepared(model: str, weights: str, device: str, settings: Sequence[str], quiet: bool) -> Fill:
+def prepared(
+    model: str, weights: str, device: str, settings: Sequence[str], quiet: bool, sketched: bool
+) -> Fill:
     """Everything that does not depend on a picture, checked before the first one."""
+    from autoremove import api
     from autoremove.cli.prepare import announced_device
     from autoremove.recipe import build_stage
 
@@ -85,6 +111,8 @@ def prepared(model: str, weights: str, device: str, settings: Sequence[str], qui
     build_stage("inpaint", {**chosen, "model": model, "weights": weights}, "cpu")
     on = announced_device(device, quiet)
     build_stage("inpaint", {**chosen, "model": model, "weights": weights}, on).weights_digest()
+    if sketched:
+        api.check_takes_sketch(model, weights)
     return Fill(model, weights, on, chosen)
 
 
@@ -100,45 +128,73 @@ def _setting(text: str) -> tuple[str, Any]:
         raise RecipeError(f"--set {text}: {value!r} is no value.") from error
 
 
-def fill_one(source: Path, hole: Path | None, target: Path, fill: Fill) -> None:
-    """Read picture and mask, fill, write. Raises PictureError, UsageError for a mask of the wrong size."""
+def fill_one(job: Job, fill: Fill) -> None:
+    """Read picture, mask and sketch, fill, write.
+
+    Raises PictureError, and UsageError for a mask or a sketch of the wrong size.
+    """
     from autoremove import api, images
 
-    if hole is None:
-        raise PictureError(f"{source} has no mask.", hint=f"Name it {source.stem}.png.")
-    rgb = images.read(source).rgb
-    try:
-        holes = api.read_mask(images.read(hole).rgb, (rgb.shape[0], rgb.shape[1]))
-    except UsageError as error:
-        raise UsageError(f"{hole}: {error.message}", hint=error.hint) from error
+    if job.hole is None:
+        raise PictureError(f"{job.source} has no mask.", hint=f"Name it {job.source.stem}.png.")
+    rgb = images.read(job.source).rgb
+    size_hw = (rgb.shape[0], rgb.shape[1])
+    with _naming(job.hole):
+        holes = api.read_mask(images.read(job.hole).rgb, size_hw)
+    lines = None
+    if job.sketch is not None:
+        with _naming(job.sketch):
+            lines = api.read_sketch(job.sketch, size_hw)
     patches = api.fill(
-        rgb, holes, model=fill.model, weights=fill.weights, device=fill.device, settings=fill.settings
+        rgb,
+        holes,
+        model=fill.model,
+        weights=fill.weights,
+        device=fill.device,
+        settings=fill.settings,
+        sketch=lines,
     )
     if patches:
-        images.write(source, target, patches)
+        images.write(job.source, job.target, patches)
     else:
-        images.copy(source, target)
+        images.copy(job.source, job.target)
 
 
-def paired(image: Path, mask: Path, output: Path) -> list[tuple[Path, Path | None, Path]]:
-    """Picture, mask (None where there is none) and output of each job. Raises InputError, UsageError."""
-    for path in (image, mask):
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Put the file's name before what is wrong with it."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{path}: {error.message}", hint=error.hint) from error
+
+
+def paired(image: Path, mask: Path, output: Path, sketch: Path | None = None) -> list[Job]:
+    """The jobs, in a folder those without a mask too. Raises InputError, UsageError."""
+    given = [path for path in (image, mask, sketch) if path is not None]
+    for path in given:
         if not path.exists():
             raise InputError(f"There is no file or folder {path}.", hint="Check the path.")
-    if image.is_dir() != mask.is_dir():
-        raise UsageError("IMAGE and MASK must both be files or both be folders.")
+    if len({path.is_dir() for path in given}) > 1:
+        names = "IMAGE and MASK" if sketch is None else "IMAGE, MASK and --sketch"
+        raise UsageError(f"{names} must {'all' if sketch else 'both'} be files or folders.")
     if not image.is_dir():
-        return [(image, mask, _target(image, output))]
+        return [Job(image, mask, sketch, _target(image, output))]
     from autoremove import images
     from autoremove.own_masks.names import mask_files, mask_of
 
-    readable, broken = images.list_pictures([image], exclude=[output, mask])
+    others = [output, *given[1:]]
+    readable, broken = images.list_pictures([image], exclude=others)
     sources = [*readable, *broken]
     if not sources:
         raise InputError(f"No pictures in {image}.")
     targets = images.plan_outputs(sources, output)
     files = mask_files(mask, [output])
-    return [(source.path, mask_of(source.relative, files), targets[source]) for source in sources]
+    drawn = mask_files(sketch, [output]) if sketch else {}
+    return [
+        Job(source.path, mask_of(source.relative, files), mask_of(source.relative, drawn), targets[source])
+        for source in sources
+    ]
 
 
 def _target(image: Path, output: Path) -> Path:

@@ -70,7 +70,16 @@ def masknet(**options: Any) -> None:
 @command.command()
 @training_options
 def inpainter(**options: Any) -> None:
-    """DeepFillv2 on a folder of photos without the objects that are to be removed."""
+    """DeepFillv2 on a folder of photos without the objects that are to be removed.
+
+    \b
+    autoremove train inpainter --data my-street/ -o runs/street --set start=embedded --time-budget 60
+    autoremove run photos/ -o clean/ --set inpaint.weights=runs/street/best.safetensors
+
+    With `start` (a file, or a name of `autoremove weights list`) it goes on from trained weights with the
+    settings `inpainter-finetune`; without it begins anew with `inpainter`; --config takes these names too.
+    Without --validation every twentieth picture is held out, of few pictures more.
+    """
     from dataclasses import replace
 
     from autoremove.training import inpainter as room

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +22,7 @@ kind_option = click.option("--kind", type=click.Choice(KINDS), help="Which, wher
 
 @click.group("weights")
 def command() -> None:
-    """List, fetch and verify weights."""
+    """List, fetch, verify and convert weights."""
 
 
 @command.command("list")
@@ -66,6 +67,33 @@ def fetch(name: str, kind: str | None) -> None:
         say(f"note: {name} may not be used commercially ({entry.licence}).")
     path = weights.resolve(name, entry.kind) if entry.embedded else weights.fetch(name, kind=kind)
     click.echo(path)
+
+
+@command.command("convert")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Safetensors to write.")
+@click.option(
+    "--channel-order",
+    type=click.Choice(("rgb", "bgr")),
+    help="In which order the network takes colours, where it is not that of its kind.",
+)
+def convert(file: Path, output: Path, channel_order: str | None) -> None:
+    """Write the DeepFillv2 checkpoint FILE (a path, or a name of the list) in our own form.
+
+    \b
+    autoremove weights convert states_tf_places2.pth -o places2.safetensors
+    autoremove inpaint photo.jpg hole.png -o filled.jpg --weights places2.safetensors
+
+    Known are the spellings of the two PyTorch ports of the official weights, of MMagic and of csqiangwen.
+    Fills in wrong colours ask for the other --channel-order.
+    """
+    from autoremove.models import conversion, weights
+
+    config = conversion.convert(weights.resolve(file, "inpainter"), output, channel_order).config
+    click.echo(
+        f"{output}: cnum {config.cnum}, {config.in_channels} input channels, "
+        f"{config.padding} padding, {config.channel_order}, {bytes_as_text(output.stat().st_size)}"
+    )
 
 
 @command.command("verify")

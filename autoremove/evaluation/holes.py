@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
-from PIL import Image as PillowImage
 
 from autoremove.errors import InputError, UsageError
 from autoremove.training.holes import Silhouettes, brush, silhouette
@@ -17,8 +17,8 @@ from autoremove.types import Mask
 
 KINDS = ("silhouettes", "brush", "box")
 
-TRIES = 400
-"""Draws before the nearest one to the wanted share is taken."""
+ALONE, TRIES = 100, 400
+"""Draws before several are laid over each other, and before the nearest to the wanted share is taken."""
 
 Draw = Callable[[int, np.random.Generator], Mask]
 """Side of the square crop in pixels and a source of chance to one hole."""
@@ -28,12 +28,27 @@ Draw = Callable[[int, np.random.Generator], Mask]
 class Holes:
     """Where the holes come from; ``origin`` says it in words for the record.
 
-    ``draw`` gives a new one by chance; ``fixed`` are masks by picture name (under "" for all pictures).
+    ``draw`` gives a new one by chance; ``fixed`` are mask files by name (under "" one for all pictures).
     """
 
     origin: str
     draw: Draw | None = None
     fixed: dict[str, Path] | None = None
+
+    def dealt(self, names: Sequence[str]) -> Holes:
+        """These holes for pictures of these names: masks that bear none of the names go round in turn.
+
+        Raises InputError where some pictures have a mask of their name and others have none.
+        """
+        if self.fixed is None or "" in self.fixed:
+            return self
+        if self.fixed and not self.fixed.keys() & set(names):
+            files = list(self.fixed.values())
+            turns = {name: files[number % len(files)] for number, name in enumerate(names)}
+            return replace(self, origin=f"{self.origin}, in turn", fixed=turns)
+        for name in names:
+            self._file(name)
+        return self
 
     def of(self, name: str, size: int, share: tuple[float, float], seed: tuple[int, ...]) -> Mask:
         """The hole for one square crop, True = fill; drawn ones cover a share between the two of the crop."""
@@ -41,8 +56,11 @@ class Holes:
             return _read(self._file(name), size)
         rng = np.random.default_rng(seed)
         best, middle = np.zeros((size, size), bool), sum(share) / 2
-        for _ in range(TRIES):
+        for attempt in range(TRIES):
             hole = self.draw(size, rng)
+            # Strokes and slim objects alone never cover half of a crop; several of them do.
+            while attempt >= ALONE and hole.mean() < share[0] and rng.random() < 0.9:
+                hole |= self.draw(size, rng)
             area = float(hole.mean())
             if share[0] <= area < share[1]:
                 return hole
@@ -54,7 +72,9 @@ class Holes:
         assert self.fixed is not None
         path = self.fixed.get("", self.fixed.get(name))
         if path is None:
-            raise InputError(f"{self.origin} has no mask for {name}.", hint="Name each mask as its picture.")
+            raise InputError(
+                f"{self.origin} has no mask for {name}.", hint="Name each mask as its picture, or none."
+            )
         return path
 
 
@@ -63,7 +83,7 @@ def holes_of(kind: str, data: Path) -> Holes:
 
     ``silhouettes``: outlines of real objects from ``holes/silhouettes.npz`` beside the data or above it, or
     drawn figures where there is none; ``brush``: free-form strokes; ``box``: rectangles; else a file: an npz
-    of silhouettes, one mask for all pictures, or a folder of masks named as the pictures.
+    of shapes, one mask for all pictures, or a folder of masks, named as the pictures or taken in turn.
     Raises UsageError for anything else.
     """
     if kind == "silhouettes":
@@ -77,9 +97,7 @@ def holes_of(kind: str, data: Path) -> Holes:
     if path.suffix == ".npz" and path.is_file():
         return _silhouettes(path)
     if path.is_dir():
-        return Holes(
-            f"masks in {path.name}", fixed={p.stem: p for p in sorted(path.iterdir()) if p.is_file()}
-        )
+        return _folder(path)
     if path.is_file():
         return Holes(f"the mask {path.name}", fixed={"": path})
     raise UsageError(
@@ -97,14 +115,39 @@ def near(data: Path) -> Path | None:
     return None
 
 
+def _folder(path: Path) -> Holes:
+    from autoremove.images import list_pictures
+
+    found = {source.path.stem: source.path for source in list_pictures([path])[0]}
+    if not found:
+        raise InputError(f"{path} holds no mask.", hint="Give a folder of black and white pictures.")
+    return Holes(f"masks in {path.name}", fixed=found)
+
+
 def _silhouettes(path: Path) -> Holes:
-    outlines = Silhouettes.load(path)
+    outlines = _shapes(path)
+    if not len(outlines):
+        raise InputError(f"{path} holds no shape.", hint="Give another file, or a word for --holes.")
 
     def draw(size: int, rng: np.random.Generator) -> Mask:
         outline = outlines[int(rng.integers(len(outlines)))]
         return silhouette(size, outline, rng, extent=(0.35, 1.0))
 
     return Holes("silhouettes of objects", draw)
+
+
+def _shapes(path: Path) -> Silhouettes:
+    """Shapes from an npz: ``packed`` and ``shape``, or any one array of N x height x width masks."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            planes = [arrays[name] for name in arrays.files if arrays[name].ndim == 3]
+    except (OSError, ValueError, BadZipFile) as error:
+        raise InputError(f"{path} cannot be read: {error}.", hint="Give an npz of shapes.") from error
+    if len(planes) != 1:
+        return Silhouettes.load(path)
+    masks = planes[0] > (127 if planes[0].max(initial=0) > 1 else 0)
+    count, height, width = masks.shape
+    return Silhouettes(np.packbits(masks.reshape(count, height * width), axis=1), (height, width))
 
 
 def box(size: int, rng: np.random.Generator) -> Mask:
@@ -135,8 +178,9 @@ def _limb(outline: np.ndarray, start: tuple[int, int], angle: float, length: int
 
 def _read(path: Path, size: int) -> Mask:
     """A mask file as a square of ``size`` pixels, cropped as its picture is; brighter than half = hole."""
-    with PillowImage.open(path) as opened:
-        grey = np.asarray(opened.convert("L"))
+    from autoremove.images import read
+
+    grey = read(path).rgb.max(2)
     side = min(grey.shape)
     top, left = (grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2
     square = grey[top : top + side, left : left + side]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +13,50 @@ import numpy as np
 from tqdm import tqdm
 
 from autoremove.errors import InputError
+from autoremove.evaluation.fills import TRUTH, Record
 from autoremove.evaluation.holes import Holes
 from autoremove.evaluation.labelled import spread
-from autoremove.evaluation.metrics import (
-    SEAM_RANGE,
-    SHARPNESS_RANGE,
-    errors,
-    psnr,
-    ssim,
-    within,
-)
+from autoremove.evaluation.perceptual import NOTHING_MORE, Measures
+from autoremove.evaluation.ranking import Ranked, Ranking, write_ranked
 from autoremove.evaluation.sheet import blanked, cell, write_sheet
-from autoremove.stages.quality import seam_ratio, sharpness_ratio
 from autoremove.types import Image, Mask
 
 Fill = Callable[[Image, Mask], Image]
 """Picture and hole (True = fill) to the filled picture, as a user would get it."""
 
-Row = dict[str, float]
-"""The figures of one fill."""
-
 MOST_ROWS = 40
 """Pictures on a sheet, evenly spaced."""
+
+TENS = ((0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 0.5), (0.5, 0.6))
+"""Shares of the picture that holes cover."""
+
+
+@dataclass(frozen=True)
+class Cases:
+    """The holes of one run: each picture's middle square, and what is cut into it, the same at any time."""
+
+    paths: Sequence[Path]
+    holes: Holes
+    size: int
+    shares: Sequence[tuple[float, float]]
+    repeats: int
+    seed: int
+
+    def truth(self, number: int) -> Image:
+        """The true square of a picture."""
+        return square(self.paths[number], self.size)
+
+    def hole(self, number: int, repeat: int) -> Mask:
+        """One of its holes, True = fill."""
+        share = self.shares[(number + repeat) % len(self.shares)]
+        return self.holes.of(self.paths[number].stem, self.size, share, (self.seed, number, repeat))
+
+    def __iter__(self) -> Iterator[tuple[int, int, Image, Mask]]:
+        """Number, repeat, true square and hole."""
+        for number in tqdm(range(len(self.paths)), "inpaint", disable=None):
+            truth = self.truth(number)
+            for repeat in range(self.repeats):
+                yield number, repeat, truth, self.hole(number, repeat)
 
 
 def evaluate_inpaint(
@@ -41,47 +65,68 @@ def evaluate_inpaint(
     models: Mapping[str, Fill],
     *,
     size: int = 256,
-    shares: Sequence[tuple[float, float]] = ((0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 0.5), (0.5, 0.6)),
+    shares: Sequence[tuple[float, float]] = TENS,
     repeats: int = 1,
     seed: int = 0,
     limit: int | None = None,
     sheet: Path | None = None,
+    ranked: Path | None = None,
+    measures: Measures = NOTHING_MORE,
 ) -> dict[str, Any]:
     """Measure inpainting models on a folder of whole pictures, each as its middle square of ``size`` pixels.
 
     Drawn holes go through the buckets of ``shares`` in turn, ``repeats`` for each picture; by ``seed`` every
-    model and run has the same. The figures are those of :func:`figures_of`, summed up by :func:`summary`;
-    ``truth`` holds seam and sharpness of the true pictures at the same holes.
-    ``sheet``: a PNG with a row for each of up to forty pictures.
+    model and run has the same. The figures are those of :func:`~autoremove.evaluation.fills.figures_of`, the
+    ``seconds`` a fill took, and what ``measures`` adds, summed up by bucket. ``truth`` holds the ratios of
+    the true pictures at the same holes; ``causes``: what the worst fills of the first model have in common;
+    ``skipped``: holes that are empty or leave nothing.
+    ``sheet``: a PNG with a row for each of up to forty pictures; ``ranked``: one of the best, the median and
+    the worst ten fills of the first model. Raises InputError where there is nothing to fill.
     """
     paths = pictures_below(folder)
     chosen = list(spread(paths, len(paths), limit))
-    rows: dict[str, list[Row]] = {name: [] for name in ("truth", *models)}
-    cells: list[list[Image]] = []
-    drawn = set(np.linspace(0, len(chosen) - 1, min(MOST_ROWS, len(chosen))).astype(int).tolist())
-    for number, path in enumerate(tqdm(chosen, "inpaint", disable=None)):
-        truth = square(path, size)
-        for repeat in range(repeats):
-            hole = holes.of(path.stem, size, shares[(number + repeat) % len(shares)], (seed, number, repeat))
-            if hole.any() and not hole.all():
-                fills = {"truth": truth, **{name: fill(truth, hole) for name, fill in models.items()}}
-                for name, result in fills.items():
-                    rows[name].append(figures_of(result, truth, hole))
-                if sheet and repeat == 0 and number in drawn:
-                    cells.append(_sheet_row(path.stem, hole, fills, rows))
+    cases = Cases(chosen, holes.dealt([path.stem for path in chosen]), size, shares, repeats, seed)
+    record, ranking = Record.of(list(models), measures), Ranking()
+    rows, skipped = _measured(cases, models, record, ranking, draw=sheet is not None)
+    if not ranking.entries:
+        raise InputError(f"No hole of {holes.origin} can be filled: all empty, or nothing left.")
     if sheet:
-        write_sheet(sheet, cells)
-    return {**_result(rows), "holes": holes.origin, "size": size, "seed": seed, "pictures": len(chosen)}
+        write_sheet(sheet, rows)
+    if ranked:
+        first = next(iter(models.values()))
+        write_ranked(ranked, ranking, lambda entry: _again(cases, first, entry))
+    about = {"holes": cases.holes.origin, "size": size, "seed": seed, "pictures": len(chosen)}
+    return {**record.figures(), "causes": ranking.causes(), **about, "skipped": skipped}
 
 
-def _result(rows: dict[str, list[Row]]) -> dict[str, Any]:
-    """The models' figures by bucket, and what the true pictures score in the ratios."""
-    truth = summary(rows["truth"])
-    return {
-        "models": {name: by_bucket(found) for name, found in rows.items() if name != "truth"},
-        "truth": {key: truth.get(key) for key in ("seam", "seam_within", "sharpness", "sharpness_within")},
-        "fills": len(rows["truth"]),
-    }
+def _measured(
+    cases: Cases, models: Mapping[str, Fill], record: Record, ranking: Ranking, *, draw: bool
+) -> tuple[list[list[Image]], int]:
+    """Fill every hole with every model; the rows of the sheet, and how many holes were none."""
+    rows: list[list[Image]] = []
+    shown = np.linspace(0, len(cases.paths) - 1, min(MOST_ROWS, len(cases.paths))).astype(int).tolist()
+    skipped = 0
+    for number, repeat, truth, hole in cases:
+        if not hole.any() or hole.all():
+            skipped += 1
+            continue
+        fills = {TRUTH: truth}
+        record.add(TRUTH, truth, truth, hole)
+        for name, fill in models.items():
+            started = time.perf_counter()
+            fills[name] = fill(truth, hole)
+            record.add(name, fills[name], truth, hole, time.perf_counter() - started)
+        name = cases.paths[number].stem
+        ranking.add((number, repeat, name), truth, hole, record.last())
+        if draw and repeat == 0 and number in shown:
+            rows.append(_sheet_row(name, hole, fills, record))
+    return rows, skipped
+
+
+def _again(cases: Cases, fill: Fill, entry: Ranked) -> tuple[Image, Mask, Image]:
+    """The truth, the hole and the fill of one case once more."""
+    truth, hole = cases.truth(entry.number), cases.hole(entry.number, entry.repeat)
+    return truth, hole, fill(truth, hole)
 
 
 def pictures_below(folder: Path) -> list[Path]:
@@ -106,63 +151,10 @@ def square(path: Path, size: int) -> Image:
     return np.asarray(cv2.resize(part, (size, size), interpolation=how), np.uint8)
 
 
-def figures_of(result: Image, truth: Image, hole: Mask) -> Row:
-    """All figures of one fill: of the hole, and of the whole composite.
-
-    l1 and l2 in per cent of the range, PSNR in dB, SSIM over the composite.
-    """
-    hole_l1, hole_l2 = errors(result, truth, hole)
-    l1, l2 = errors(result, truth)
-    return {
-        "share": float(hole.mean()),
-        "hole_psnr": psnr(result, truth, hole),
-        "hole_l1": hole_l1,
-        "hole_l2": hole_l2,
-        "psnr": psnr(result, truth),
-        "ssim": ssim(result, truth),
-        "l1": l1,
-        "l2": l2,
-        "seam": seam_ratio(result, hole),
-        "sharpness": sharpness_ratio(result, hole),
-    }
-
-
-def by_bucket(rows: Sequence[Row]) -> dict[str, Any]:
-    """``all``, and each bucket of ten per cent of the picture that has a fill."""
-    buckets: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda row: row["share"]):
-        low = int(row["share"] * 10 + 1e-9) * 10
-        buckets.setdefault(f"{low}-{low + 10}", []).append(row)
-    return {"all": summary(rows), **{name: summary(group) for name, group in buckets.items()}}
-
-
-def summary(rows: Sequence[Row]) -> dict[str, Any]:
-    """Means of the errors, medians of the ratios, and the shares of fills whose ratio the eye accepts."""
-    columns = {key: np.array([row[key] for row in rows], np.float64) for key in (rows[0] if rows else {})}
-    figures: dict[str, Any] = {"fills": len(rows)}
-    for key, values in columns.items():
-        known = values[~np.isnan(values)]
-        middle = np.median if key in ("seam", "sharpness") else np.mean
-        figures[key] = float(middle(known)) if known.size else None
-    if rows:
-        figures["seam_within"] = within(columns["seam"], SEAM_RANGE)
-        figures["sharpness_within"] = within(columns["sharpness"], SHARPNESS_RANGE)
-    return figures
-
-
-def gain(
-    result: Mapping[str, Any], model: str, over: Sequence[str], figure: str = "hole_psnr"
-) -> float | None:
-    """How far a model lies above the best of others in one figure."""
-    others = [result["models"][name]["all"][figure] for name in over if name in result["models"]]
-    own = result["models"].get(model, {}).get("all", {}).get(figure)
-    return None if own is None or not others else float(own - max(others))
-
-
-def _sheet_row(name: str, hole: Mask, fills: dict[str, Image], rows: dict[str, list[Row]]) -> list[Image]:
+def _sheet_row(name: str, hole: Mask, fills: dict[str, Image], record: Record) -> list[Image]:
     """The picture with its hole, each model's fill with its hole PSNR, the truth."""
-    cells = [cell(blanked(fills["truth"], hole), f"{hole.mean():.0%} {name}")]
+    cells = [cell(blanked(fills[TRUTH], hole), f"{hole.mean():.0%} {name}")]
     for model, result in fills.items():
-        if model != "truth":
-            cells.append(cell(result, f"{model} {rows[model][-1]['hole_psnr']:.1f} dB"))
-    return [*cells, cell(fills["truth"], "truth")]
+        if model != TRUTH:
+            cells.append(cell(result, f"{model} {record.rows[model][-1]['hole_psnr']:.1f} dB"))
+    return [*cells, cell(fills[TRUTH], "truth")]

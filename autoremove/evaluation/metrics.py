@@ -37,15 +37,20 @@ def psnr(result: Image, truth: Image, where: Mask | None = None) -> float:
     return float(min(MOST_PSNR, -10 * np.log10(max(squared / 100, 1e-12))))
 
 
-def ssim(result: Image, truth: Image) -> float:
-    """Structural similarity (Wang et al. 2004), Gaussian 11 with sigma 1.5, mean over RGB and the picture."""
+def ssim(result: Image, truth: Image, where: Mask | None = None) -> float:
+    """Structural similarity (Wang et al. 2004), Gaussian 11 with sigma 1.5, mean over RGB inside ``where``.
+
+    NaN where there is no pixel.
+    """
     a, b = result.astype(np.float64), truth.astype(np.float64)
     mean_a, mean_b = _blur(a), _blur(b)
     var_a, var_b = _blur(a * a) - mean_a**2, _blur(b * b) - mean_b**2
     both = _blur(a * b) - mean_a * mean_b
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     upper = (2 * mean_a * mean_b + c1) * (2 * both + c2)
-    return float((upper / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean())
+    similar = upper / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+    inside = similar if where is None else similar[where]
+    return float(inside.mean()) if inside.size else float("nan")
 
 
 def _blur(plane: NDArray[np.float64]) -> NDArray[np.float64]:

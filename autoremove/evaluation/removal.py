@@ -30,8 +30,19 @@ from autoremove.types import Detections, Image, Mask, ObjectMask
 TRUE_GROWTH = 4
 """Pixels by which a true object mask is grown before filling: its edge pixels are half object."""
 
+BASELINES = {
+    "telea": {"model": "telea"},
+    "ns": {"model": "ns"},
+    "patchmatch": {"model": "patchmatch"},
+    "deepfillv2_none": {"model": "deepfillv2", "detail": "none"},
+}
+"""What the pipeline's fills are compared with: settings of the stage inpaint."""
+
 LEFT = 0.5
 """An object is left in place where the mask leaves out more than this share of it."""
+
+SHOWN = ("telea_own_mask", "patchmatch_own_mask", "deepfillv2_none_own_mask", "model_true_mask")
+"""The other fills on the sheet."""
 
 PART_LEFT, LOOSE = 0.05, 0.05
 """Shares of the object left out, and of the picture covered without need, that a caption names."""
@@ -73,8 +84,9 @@ def evaluate_removal(
     counted there (``unwritten``) and nowhere else. ``causes``: what the objects found again have in common.
 
     With NAME_with, NAME_without and NAME_object pictures: PSNR in dB inside the object's region against the
-    empty view, beside the untouched picture and other fills: ``telea_own_mask`` (the pipeline's mask),
-    ``telea_true_mask`` and ``model_true_mask`` (the object's true mask, grown by 4 pixels). ``mask_missed``:
+    empty view, beside the untouched picture and other fills: BASELINES with the pipeline's own mask
+    (``telea_own_mask`` and so on), and they and the pipeline's model with the object's true mask, grown by 4
+    pixels (``telea_true_mask``, ``model_true_mask``). ``mask_missed``:
     object pixels (its shadow's too, where the true mask holds it) that the pipeline's mask leaves out;
     ``mask_needless``: its pixels elsewhere, as a share of the picture; ``objects_left``: objects more than
     half outside that mask. Of a recipe with a stage `shadow`, ``shadow_missed`` and ``shadow_needless`` are
@@ -123,16 +135,16 @@ def other_fills(pair: Pair, done: Removal, stages: Sequence[Stage]) -> dict[str,
     if pair.truth is None:
         return {}
     inpaint: Any = replace(stage_of(stages, Inpaint), max_share=1.0)
-    telea: Any = replace(inpaint, model="telea")
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * TRUE_GROWTH + 1,) * 2)
     grown = np.asarray(cv2.dilate(pair.truth.astype(np.uint8), kernel), bool)
     true_mask = ObjectMask(grown, grown.astype(np.uint16))
-    own: list[Any] = [stage for stage in stages if stage.name == "composite"]
-    return {
-        "telea_own_mask": filled(pair.image, [telea, *own], done.mask),
-        "telea_true_mask": filled(pair.image, [telea, *own], true_mask),
-        "model_true_mask": filled(pair.image, [inpaint, *own], true_mask),
-    }
+    last: list[Any] = [stage for stage in stages if stage.name == "composite"]
+    fills = {"model_true_mask": filled(pair.image, [inpaint, *last], true_mask)}
+    for name, settings in BASELINES.items():
+        baseline: list[Any] = [replace(inpaint, **settings), *last]
+        fills[f"{name}_own_mask"] = filled(pair.image, baseline, done.mask)
+        fills[f"{name}_true_mask"] = filled(pair.image, baseline, true_mask)
+    return fills
 
 
 def _row(pair: Pair, done: Removal, fills: dict[str, Image], stages: Sequence[Stage]) -> Row:
@@ -233,8 +245,13 @@ def _drawing(pair: Pair, done: Removal, fills: dict[str, Image], row: Row) -> Ca
     def draw() -> list[Image]:
         before = tinted(pair.image, done.mask.grown, WRONG)
         after = boxed(done.image, [(done.again.xyxy, MISSED)])
-        cells = [(before, f"{mistakes_of(row)} | {pair.name}"), (after, "pipeline")]
-        cells += [(result, name.replace("_", " ")) for name, result in fills.items()]
+        own = f" {row['psnr_object']:.1f} dB" if "psnr_object" in row else ""
+        cells = [(before, f"{mistakes_of(row)} | {pair.name}"), (after, f"pipeline{own}")]
+        cells += [
+            (result, f"{name.replace('_', ' ')} {row[f'psnr_{name}']:.1f} dB")
+            for name, result in fills.items()
+            if name in SHOWN
+        ]
         cells += [(pair.empty, "truth")] if pair.empty is not None else []
         return [cell(image, caption, 320) for image, caption in cells]
 

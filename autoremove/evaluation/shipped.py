@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autoremove.errors import RecipeError
+from autoremove.errors import RecipeError, UsageError
 from autoremove.evaluation.detect import Choose, Confidence, Find
 from autoremove.evaluation.inpaint import Fill
 from autoremove.evaluation.mask import Refining
@@ -127,20 +127,38 @@ def refiner(refine: Refine, text: str) -> Refining:
     return masks
 
 
-def filler(stages: Sequence[Stage], text: str, *, blend: bool = True) -> Fill:
-    """A ``MODEL[+DETAIL][@WEIGHTS]`` in the recipe's last stages; with ``blend`` False its bare fill."""
+def inpainter(stages: Sequence[Stage], text: str) -> Inpaint:
+    """The recipe's Inpaint stage as ``MODEL[+DETAIL][@WEIGHTS]`` says, for masks of any size.
+
+    Raises RecipeError for an unknown model or detail.
+    """
     name, _, weights = text.partition("@")
     model, _, detail = name.partition("+")
     own = stage_of(stages, Inpaint)
-    last: list[Any] = [
-        replace(
-            own,
-            model=model,
-            weights=weights or own.weights,
-            detail=detail or own.detail,
-            max_share=1.0,
-        )
-    ]
+    weights, detail = weights or own.weights, detail or own.detail
+    return replace(own, model=model, weights=weights, detail=detail, max_share=1.0)
+
+
+def about_inpainter(stages: Sequence[Stage], text: str) -> dict[str, Any]:
+    """How many ``parameters`` its network has, and which ``weights`` (sha256) it uses; None without one.
+
+    Raises UsageError where weights are named for a model that has none, WeightsError where there are none.
+    """
+    from autoremove.models import cache
+
+    stage = inpainter(stages, text)
+    digest = stage.weights_digest()
+    if digest is None and "@" in text:
+        raise UsageError(f"--models {text}: {stage.model} has no weights.", hint="Leave out the @ part.")
+    if digest is None:
+        return {"parameters": None, "weights": None}
+    network = cache.load("inpainter", stage.weights, stage.device)
+    return {"parameters": sum(p.numel() for p in network.parameters()), "weights": digest}
+
+
+def filler(stages: Sequence[Stage], text: str, *, blend: bool = True) -> Fill:
+    """A ``MODEL[+DETAIL][@WEIGHTS]`` in the recipe's last stages; with ``blend`` False its bare fill."""
+    last: list[Any] = [inpainter(stages, text)]
     if blend:
         last += [stage for stage in stages if stage.name == "composite"]
 

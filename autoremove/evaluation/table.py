@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -121,34 +121,41 @@ def mask_table(result: Mapping[str, Any]) -> Table:
     return rows
 
 
-def inpaint_table(result: Mapping[str, Any], buckets: Sequence[str] = ("all",)) -> Table:
+INPAINT_COLUMNS = {
+    "hole_psnr": ("hole PSNR", ".2f"),
+    "hole_l1": ("hole l1 %", ".2f"),
+    "hole_l2": ("hole l2 %", ".2f"),
+    "hole_ssim": ("hole SSIM", ".3f"),
+    "psnr": ("PSNR", ".2f"),
+    "ssim": ("SSIM", ".3f"),
+    "lpips": ("LPIPS", ".3f"),
+    "fid": ("FID", ".1f"),
+    "fid_embedded": ("own FID", ".4f"),
+}
+"""Key, name and form of the columns before the ratios; those without any figure are left out."""
+
+
+def inpaint_table(result: Mapping[str, Any]) -> Table:
     """One row a model and bucket."""
-    header = [
-        "model",
-        "holes",
-        "fills",
-        "hole PSNR",
-        "hole l1 %",
-        "PSNR",
-        "SSIM",
-        "seam",
-        "in range",
-        "sharpness",
-        "in range",
-    ]
-    rows = [header]
-    for name, groups in result["models"].items():
-        for bucket in (bucket for bucket in buckets if bucket in groups):
-            row = groups[bucket]
-            values = [
-                number(row["hole_psnr"], ".2f"),
-                number(row["hole_l1"], ".2f"),
-                number(row["psnr"], ".2f"),
-                number(row["ssim"]),
-            ]
-            values += _ratios(row)
-            rows.append([name, bucket, str(row["fills"]), *values])
-    rows.append(["true picture", "all", str(result["fills"]), *["-"] * 4, *_ratios(result["truth"])])
+    groups = [group for groups in result["models"].values() for group in groups.values()]
+    shown = {key: INPAINT_COLUMNS[key] for key in INPAINT_COLUMNS if any(key in group for group in groups)}
+    names = [name for name, _ in shown.values()]
+    rows = [["model", "holes", "fills", *names, "seam", "in range", "sharpness", "in range"]]
+    for name, buckets in result["models"].items():
+        for bucket, row in buckets.items():
+            values = [number(row.get(key), form) for key, (_, form) in shown.items()]
+            rows.append([name, bucket, str(row["fills"]), *values, *_ratios(row)])
+    rows.append(["true picture", "all", str(result["fills"]), *["-"] * len(shown), *_ratios(result["truth"])])
+    return rows
+
+
+def models_table(result: Mapping[str, Any]) -> Table:
+    """What each model is and how long it takes: one row a model."""
+    rows = [["model", "parameters", "s a fill (median)", "weights (sha256)"]]
+    for name, about in result["about"].items():
+        seconds = number(result["models"][name]["all"].get("seconds"), ".2f")
+        digest = (about["weights"] or "-")[:12]
+        rows.append([name, number(about["parameters"], ",d"), seconds, digest])
     return rows
 
 
@@ -166,8 +173,14 @@ REMOVAL_WAYS = {
     "psnr_object": "pipeline",
     "psnr_untouched": "untouched",
     "psnr_telea_own_mask": "Telea, the pipeline's mask",
+    "psnr_ns_own_mask": "Navier-Stokes, the pipeline's mask",
+    "psnr_patchmatch_own_mask": "PatchMatch, the pipeline's mask",
+    "psnr_deepfillv2_none_own_mask": "DeepFillv2 without detail, the pipeline's mask",
     "psnr_model_true_mask": "the pipeline's model, true mask",
     "psnr_telea_true_mask": "Telea, true mask",
+    "psnr_ns_true_mask": "Navier-Stokes, true mask",
+    "psnr_patchmatch_true_mask": "PatchMatch, true mask",
+    "psnr_deepfillv2_none_true_mask": "DeepFillv2 without detail, true mask",
 }
 
 

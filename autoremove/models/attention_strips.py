@@ -1,4 +1,4 @@
-"""Contextual attention for filling, without gradients: strip by strip, and with a tenth of the products.
+"""Contextual attention for filling on a GPU: strip by strip, and with a tenth of the products.
 
 Three sums over patches become shifts of the score map, which cost additions in place of products:
 a patch score is a sum of pixel scores along the diagonal, fusing adds diagonal neighbours, and pasting
@@ -7,38 +7,41 @@ overlapping patches is, for each of the four pixel phases, one mix of single pix
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
-STRIP_ELEMENTS = 1 << 23
+from autoremove.models.attention_sources import Best, Picture
+
+STRIP_ELEMENTS = 1 << 25
 """Scores of one strip: several buffers of this many float32 are held at once."""
 
 SMALLEST_STRIP = 4
 """Lines; the neighbouring lines that a strip needs as well would outweigh a smaller one."""
 
 
-class Picture(NamedTuple):
-    """One sample: ``pixels`` C x h x w of the halved map, ``scale`` and ``valid`` h w values for each key.
+def fill(
+    features: Tensor,
+    picture: Picture,
+    wanted: Tensor | None = None,
+    *,
+    fuse: bool,
+    softmax_scale: float,
+    exclude: bool,
+    best: Best | None = None,
+) -> Tensor:
+    """C x 2h x 2w features -> the same size, every pixel the sum of its four overlapping mixed patches.
 
-    ``scale`` is one over the norm of the key's patch; ``valid`` is 0 where the patch holds hole pixels.
+    ``wanted``: h x w on the CPU, true for the positions that ask (None: all); lines without any stay 0.
+    ``best`` collects the keys of the largest weights.
     """
-
-    pixels: Tensor
-    scale: Tensor
-    valid: Tensor
-
-
-def fill(features: Tensor, picture: Picture, *, fuse: bool, softmax_scale: float, exclude: bool) -> Tensor:
-    """C x 2h x 2w features -> the same size, every pixel the sum of its four overlapping mixed patches."""
     channels, height, width = picture.pixels.shape
     lines = max(SMALLEST_STRIP, STRIP_ELEMENTS // (height * width * width))
-    filled = torch.empty_like(features)
+    filled = torch.zeros_like(features)
     phases = [[features[:, y::2, x::2].flatten(1) for x in (0, 1)] for y in (0, 1)]
-    for top in range(0, height, lines):
-        bottom = min(top + lines, height)
+    for top, bottom in _strips(wanted, height, lines):
         weights = _weights(picture, top, bottom, fuse, softmax_scale, exclude)
+        if best is not None:
+            best.take(top * width, weights[width:-width])
         for y in (0, 1):
             mixed = _with_line_step(weights, width, forward=y == 1)
             for x in (0, 1):
@@ -46,6 +49,15 @@ def fill(features: Tensor, picture: Picture, *, fuse: bool, softmax_scale: float
                 values = torch.matmul(phases[y][x], summed.T)
                 filled[:, 2 * top + y : 2 * bottom + y : 2, x::2] = values.reshape(channels, -1, width)
     return filled
+
+
+def _strips(wanted: Tensor | None, height: int, lines: int) -> list[tuple[int, int]]:
+    """First and last + 1 line of the strips from the first line that asks to the last."""
+    first, last = 0, height
+    if wanted is not None:
+        asking = wanted.numpy().any(1).nonzero()[0].tolist()
+        first, last = (asking[0], asking[-1] + 1) if asking else (0, 0)
+    return [(top, min(top + lines, last)) for top in range(first, last, lines)]
 
 
 def _weights(

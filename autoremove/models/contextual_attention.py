@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from autoremove.models import attention_strips
+from autoremove.models import attention_lines, attention_strips
+from autoremove.models.attention_sources import Best, Picture, Sources, sources_of
 
 SOFTMAX_SCALE = 10.0
 
@@ -22,6 +23,7 @@ def contextual_attention(
     masked_keys: str = "zero",
     paste_divisor: str = "four",
     key_norm: str = "max",
+    wanted: Tensor | None = None,
 ) -> Tensor:
     """Re-draw every position of a feature map as a mix of patches that hold no hole pixel.
 
@@ -32,21 +34,55 @@ def contextual_attention(
     ``halving``: which pixels the half-size map keeps (see :func:`halved`). ``masked_keys``: "zero" keeps
     exp(0) of every masked key in the denominator as the official graph does, "exclude" drops them.
     ``paste_divisor``: "four" or the true "overlap" (smaller at the border). ``key_norm``: keys are divided
-    by "max" = max(L2, 1e-4) or "sum" = sqrt(sum(w^2 + 1e-4)).
+    by "max" = max(L2, 1e-4) or "sum" = sqrt(sum(w^2 + 1e-4)). ``wanted``: see :func:`attend`.
 
     Yu et al., "Generative Image Inpainting with Contextual Attention" (2018) and
     "Free-Form Image Inpainting with Gated Convolution" (2019).
+    """
+    return attend(
+        features,
+        mask,
+        fuse=fuse,
+        halving=halving,
+        masked_keys=masked_keys,
+        paste_divisor=paste_divisor,
+        key_norm=key_norm,
+        wanted=wanted,
+    )[0]
+
+
+def attend(
+    features: Tensor,
+    mask: Tensor,
+    *,
+    fuse: bool = True,
+    halving: str = "plain",
+    masked_keys: str = "zero",
+    paste_divisor: str = "four",
+    key_norm: str = "max",
+    wanted: Tensor | None = None,
+    k: int = 0,
+) -> tuple[Tensor, Sources | None]:
+    """:func:`contextual_attention`, and where the patches came from.
+
+    ``wanted``: N x 1 x H/2 x W/2, bool, on the CPU wherever the features are: the positions that ask (None:
+    all). Only pixels whose four covering positions all ask are then as documented; others are a part of
+    their sum or 0. With gradients all positions ask. ``k``: how many :class:`Sources` to tell of every
+    position that asks; only without gradients.
     """
     with torch.autocast(features.device.type, enabled=False):
         features = features.float()
         small = halved(features, halving)
         norms = _norms(small, key_norm)
         valid = _valid_keys(mask.float())
+    sources = None
     if torch.is_grad_enabled() and features.requires_grad:
         pasted = _differentiable(features, small, norms, valid, fuse, masked_keys)
     else:
-        pasted = _in_strips(features, small, norms, valid, fuse, masked_keys)
-    return pasted / (4 if paste_divisor == "four" else _overlaps(pasted))
+        best = [Best(k, valid.shape[-1], valid.device) for _ in features] if k else None
+        pasted = _in_parts(features, small, norms, valid, fuse, masked_keys, wanted, best)
+        sources = None if best is None else sources_of(best, wanted, (small.shape[-2], small.shape[-1]))
+    return pasted / (4 if paste_divisor == "four" else _overlaps(pasted)), sources
 
 
 def halved(features: Tensor, form: str) -> Tensor:
@@ -79,16 +115,27 @@ def _valid_keys(mask: Tensor) -> Tensor:
     return (F.max_pool2d(mask, 3, stride=1, padding=1).flatten(2) <= 0).to(mask.dtype)
 
 
-def _in_strips(
-    features: Tensor, small: Tensor, norms: Tensor, valid: Tensor, fuse: bool, masked_keys: str
+def _in_parts(
+    features: Tensor,
+    small: Tensor,
+    norms: Tensor,
+    valid: Tensor,
+    fuse: bool,
+    masked_keys: str,
+    wanted: Tensor | None,
+    best: list[Best] | None,
 ) -> Tensor:
+    """Sample by sample: a GPU wants few large products, a CPU what its cache holds."""
+    way = attention_lines if features.device.type == "cpu" else attention_strips
     filled = [
-        attention_strips.fill(
+        way.fill(
             features[i],
-            attention_strips.Picture(small[i], 1 / norms[i, 0], valid[i, 0]),
+            Picture(small[i], 1 / norms[i, 0], valid[i, 0]),
+            None if wanted is None else wanted[i, 0],
             fuse=fuse,
             softmax_scale=SOFTMAX_SCALE,
             exclude=masked_keys == "exclude",
+            best=None if best is None else best[i],
         )
         for i in range(len(features))
     ]

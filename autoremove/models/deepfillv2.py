@@ -4,173 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from autoremove.errors import OutputError, WeightsError
-from autoremove.models.contextual_attention import align_corners_indices, contextual_attention
+from autoremove.models.attention_sources import Sources
+from autoremove.models.contextual_attention import align_corners_indices, attend
+from autoremove.models.deepfillv2_table import GeneratorConfig, Layer, layer_table
 
 ARCHITECTURE = "deepfillv2"
-CHOICES = {
-    "padding": ("zeros", "same", "reflect"),
-    "halving": ("plain", "align_corners"),
-    "mask_resize": ("plain", "align_corners", "align_corners_twice", "any"),
-    "masked_keys": ("zero", "exclude"),
-    "paste_divisor": ("four", "overlap"),
-    "key_norm": ("max", "sum"),
-    "attention_activation": ("relu", "elu"),
-    "input_form": ("signed", "unit"),
-    "channel_order": ("rgb", "bgr"),
-    "in_channels": (4, 5, 6),
-    "stage2_channels": (3, 4, 5),
-}
-
-
-@dataclass(frozen=True)
-class GeneratorConfig:
-    """Everything in which the published DeepFillv2 generators differ; the defaults are our own.
-
-    Ours is the official graph with symmetric zero padding and plain halving: what the TensorFlow
-    forms add (a half-pixel shift per stride, unlike halves) helps nobody who trains anew.
-
-    ``cnum``: convolution width of the first layer before the gate halves it. ``merge_width``: width of the
-    first merged layer after the gate (0: twice ``cnum``). ``in_channels``: 4 = picture and mask,
-    5 = also a plane of ones, 6 = also a sketch. ``stage2_channels``: 3 = coarse composite, 4 = also the mask,
-    5 = also ones and mask. ``padding``: "zeros" and "reflect" are symmetric, "same" is TensorFlow's.
-    ``mask_resize``: one nearest step to 1/8 ("plain", "align_corners"), two of them ("align_corners_twice"),
-    or hole where "any" pixel is. ``input_form``: "signed" = -1..1 with holes 0, "unit" = 0..1 with holes 1.
-    Other fields: see :func:`autoremove.models.contextual_attention.contextual_attention`.
-    """
-
-    cnum: int = 48
-    merge_width: int = 0
-    in_channels: int = 5
-    stage2_channels: int = 3
-    padding: str = "zeros"
-    halving: str = "plain"
-    mask_resize: str = "plain"
-    fuse: bool = True
-    masked_keys: str = "zero"
-    paste_divisor: str = "four"
-    key_norm: str = "max"
-    attention_activation: str = "relu"
-    rgb_gate: bool = False
-    input_form: str = "signed"
-    channel_order: str = "rgb"
-
-    def __post_init__(self) -> None:
-        for name, allowed in CHOICES.items():
-            if getattr(self, name) not in allowed:
-                raise ValueError(f"{name}={getattr(self, name)!r} is not one of {allowed}")
-        if self.cnum < 4 or self.cnum % 4:
-            raise ValueError(f"cnum={self.cnum} is not a positive multiple of 4")
-        if self.merge_width < 0 or self.merge_width % 8:
-            raise ValueError(f"merge_width={self.merge_width} is not 0 or a multiple of 8")
-
-    @classmethod
-    def official(cls) -> GeneratorConfig:
-        """The graph of the paper's own TensorFlow code, which reads and writes BGR."""
-        return replace(cls.tf(), mask_resize="align_corners_twice", channel_order="bgr")
-
-    @classmethod
-    def tf(cls) -> GeneratorConfig:
-        """The PyTorch port that keeps TensorFlow's padding and resizing, with fuse as in the paper."""
-        return cls(padding="same", halving="align_corners", mask_resize="align_corners")
-
-    @classmethod
-    def pt(cls) -> GeneratorConfig:
-        """The PyTorch port with symmetric padding."""
-        return cls()
-
-    @classmethod
-    def mmagic(cls) -> GeneratorConfig:
-        """OpenMMLab's form: reflect padding, 5 channels in both stages, a wider last decoder, BGR."""
-        return cls(
-            merge_width=128,
-            stage2_channels=5,
-            padding="reflect",
-            masked_keys="exclude",
-            paste_divisor="overlap",
-            attention_activation="elu",
-            rgb_gate=True,
-            channel_order="bgr",
-        )
-
-    @classmethod
-    def csqiangwen(cls) -> GeneratorConfig:
-        """A port of double width that works on 0..1 pictures with white holes."""
-        return cls(
-            cnum=96, in_channels=4, stage2_channels=4, key_norm="sum", rgb_gate=True, input_form="unit"
-        )
-
-
-class Layer(NamedTuple):
-    """One row of the network's table; ``outputs`` counts channels after the gate."""
-
-    name: str
-    inputs: int
-    outputs: int
-    kernel: int = 3
-    stride: int = 1
-    dilation: int = 1
-    upsample: bool = False
-    activation: str = "elu"
-
-
-def _encoder(prefix: str, widths: tuple[int, ...]) -> list[Layer]:
-    """Five layers, two of them halving; ``widths`` are the input's and theirs."""
-    kinds = ((5, 1), (3, 2), (3, 1), (3, 2), (3, 1))
-    names = ("1", "2_downsample", "3", "4_downsample", "5")
-    return [
-        Layer(f"{prefix}conv{name}", widths[i], widths[i + 1], kernel, stride)
-        for i, (name, (kernel, stride)) in enumerate(zip(names, kinds, strict=True))
-    ]
-
-
-def _dilated(prefix: str, width: int) -> list[Layer]:
-    return [Layer(f"{prefix}conv{7 + i}_atrous", width, width, dilation=2 << i) for i in range(4)]
-
-
-def _decoder(prefix: str, inputs: int, width: int) -> list[Layer]:
-    """Two layers at 1/4, two at 1/2, three at full size; the last gives the raw picture."""
-    half, quarter, eighth = width // 2, width // 4, width // 8
-    return [
-        Layer(f"{prefix}conv11", inputs, width),
-        Layer(f"{prefix}conv12", width, width),
-        Layer(f"{prefix}conv13_upsample", width, half, upsample=True),
-        Layer(f"{prefix}conv14", half, half),
-        Layer(f"{prefix}conv15_upsample", half, quarter, upsample=True),
-        Layer(f"{prefix}conv16", quarter, eighth),
-        Layer(f"{prefix}conv17", eighth, 3, activation="none"),
-    ]
-
-
-def layer_table(config: GeneratorConfig) -> dict[str, list[Layer]]:
-    """The rows of the five parts: coarse, convolution, attention, after_attention, merge."""
-    c = config.cnum // 2
-    x, deep = config.stage2_channels, 4 * c
-    pm6 = Layer("pmconv6", deep, deep, activation=config.attention_activation)
-    return {
-        "coarse": [
-            *_encoder("", (config.in_channels, c, 2 * c, 2 * c, deep, deep)),
-            Layer("conv6", deep, deep),
-            *_dilated("", deep),
-            *_decoder("", deep, deep),
-        ],
-        "convolution": [
-            *_encoder("x", (x, c, c, 2 * c, 2 * c, deep)),
-            Layer("xconv6", deep, deep),
-            *_dilated("x", deep),
-        ],
-        "attention": [*_encoder("pm", (x, c, c, 2 * c, deep, deep)), pm6],
-        "after_attention": [Layer("pmconv9", deep, deep), Layer("pmconv10", deep, deep)],
-        "merge": _decoder("all", 2 * deep, config.merge_width or deep),
-    }
+__all__ = [
+    "ARCHITECTURE",
+    "GatedConv",
+    "Generator",
+    "GeneratorConfig",
+    "Layer",
+    "from_checkpoint",
+    "layer_table",
+    "load_generator",
+    "save_generator",
+]
 
 
 class GatedConv(nn.Conv2d):
@@ -246,60 +104,97 @@ class Generator(nn.Module):
         lines in 0..1, only for a network of 6 input channels. Any size; what is no multiple of 8 is padded
         by reflection inside. Paste with ``refined * mask + image * (1 - mask)``.
         """
-        mask = mask.to(image.dtype)
-        if (sketch is not None) != (self.config.in_channels == 6):
-            raise ValueError(f"sketch does not fit a network of {self.config.in_channels} input channels")
         height, width = image.shape[-2:]
-        smallest = 72 if self.config.padding == "reflect" else 8
-        image, mask = _padded(image, smallest), _padded(mask, smallest)
-        sketch = None if sketch is None else _padded(sketch, smallest)
-        coarse, refined = self._fill(self._inward(image), mask, sketch)
+        image, mask, sketch = self.padded(image, mask.to(image.dtype), sketch)
+        known = image * (1 - mask)
+        coarse = torch.tanh(self._run("coarse", self.coarse_input(known, mask, sketch)).float())
+        refined = self._refine(self.refining_input(coarse * mask + known, mask), mask)
         return (
-            self._outward(coarse)[..., :height, :width],
-            self._outward(refined)[..., :height, :width],
+            self.outward(coarse)[..., :height, :width],
+            self.outward(torch.tanh(refined.float()))[..., :height, :width],
         )
 
-    def _fill(self, image: Tensor, mask: Tensor, sketch: Tensor | None) -> tuple[Tensor, Tensor]:
-        known = image * (1 - mask)
-        ones = torch.ones_like(mask)
+    def fill(self, image: Tensor, mask: Tensor, sketch: Tensor | None = None, **how: Any) -> Tensor:
+        """Picture with its hole filled, N x 3 x H x W, computing only what the hole depends on.
+
+        See :func:`autoremove.models.deepfillv2_fill.fill`, also for ``how`` (precision, compiled).
+        """
+        from autoremove.models import deepfillv2_fill
+
+        return deepfillv2_fill.fill(self, image, mask, sketch, **how)
+
+    def fill_with_sources(
+        self, image: Tensor, mask: Tensor, k: int = 4, sketch: Tensor | None = None, **how: Any
+    ) -> tuple[Tensor, Sources]:
+        """As :meth:`fill`, and from where the attention drew each position of the 1/8 grid.
+
+        See :func:`autoremove.models.deepfillv2_fill.fill_with_sources`.
+        """
+        from autoremove.models import deepfillv2_fill
+
+        return deepfillv2_fill.fill_with_sources(self, image, mask, k, sketch, **how)
+
+    def padded(
+        self, image: Tensor, mask: Tensor, sketch: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As the network sees them: multiples of 8, its own channel order and range."""
+        if (sketch is not None) != (self.config.in_channels == 6):
+            raise ValueError(f"sketch does not fit a network of {self.config.in_channels} input channels")
+        smallest = 72 if self.config.padding == "reflect" else 8
+        image = self._inward(_padded(image, smallest))
+        return image, _padded(mask, smallest), None if sketch is None else _padded(sketch, smallest)
+
+    def coarse_input(self, known: Tensor, mask: Tensor, sketch: Tensor | None) -> Tensor:
+        """Planes of the first stage from a picture without its hole."""
         masked = known + mask if self.config.input_form == "unit" else known
-        planes = [masked, ones, mask] if self.config.in_channels > 4 else [masked, mask]
+        planes = [masked, torch.ones_like(mask), mask] if self.config.in_channels > 4 else [masked, mask]
         if sketch is not None:
             planes.insert(1, sketch * mask)
-        coarse = torch.tanh(self._run("coarse", torch.cat(planes, 1)).float())
-        merged = coarse * mask + known
-        second = {3: [merged], 4: [merged, mask], 5: [merged, ones, mask]}[self.config.stage2_channels]
-        refined = self._refine(torch.cat(second, 1), mask)
-        return coarse, torch.tanh(refined.float())
+        return torch.cat(planes, 1)
 
-    def _refine(self, picture: Tensor, mask: Tensor) -> Tensor:
-        convolved = self._run("convolution", picture)
-        attended = contextual_attention(
-            self._run("attention", picture),
+    def refining_input(self, merged: Tensor, mask: Tensor) -> Tensor:
+        """Planes of the second stage from a picture with the coarse fill."""
+        planes = {3: [merged], 4: [merged, mask], 5: [merged, torch.ones_like(mask), mask]}
+        return torch.cat(planes[self.config.stage2_channels], 1)
+
+    def outward(self, image: Tensor) -> Tensor:
+        """RGB in -1..1 from what the last layer gives after tanh."""
+        if self.config.input_form == "unit":
+            image = image * 2 - 1
+        return image.flip(1) if self.config.channel_order == "bgr" else image
+
+    def layers(self, part: str) -> list[GatedConv]:
+        """Of one row of :func:`layer_table`."""
+        return [cast(GatedConv, self.get_submodule(name)) for name in self._parts[part]]
+
+    def attended(self, features: Tensor, mask: Tensor, **only: Any) -> tuple[Tensor, Sources | None]:
+        """Contextual attention in this network's form; see :func:`attend` for the rest."""
+        return attend(
+            features,
             _eighth(mask, self.config.mask_resize),
             fuse=self.config.fuse,
             halving=self.config.halving,
             masked_keys=self.config.masked_keys,
             paste_divisor=self.config.paste_divisor,
             key_norm=self.config.key_norm,
+            **only,
         )
+
+    def _refine(self, picture: Tensor, mask: Tensor) -> Tensor:
+        convolved = self._run("convolution", picture)
+        attended, _ = self.attended(self._run("attention", picture), mask)
         attended = self._run("after_attention", attended)
         return self._run("merge", torch.cat([convolved, attended], 1))
 
     def _run(self, part: str, features: Tensor) -> Tensor:
-        for name in self._parts[part]:
-            features = self.get_submodule(name)(features)
+        for layer in self.layers(part):
+            features = layer(features)
         return features
 
     def _inward(self, image: Tensor) -> Tensor:
         if self.config.channel_order == "bgr":
             image = image.flip(1)
         return image / 2 + 0.5 if self.config.input_form == "unit" else image
-
-    def _outward(self, image: Tensor) -> Tensor:
-        if self.config.input_form == "unit":
-            image = image * 2 - 1
-        return image.flip(1) if self.config.channel_order == "bgr" else image
 
 
 def _padded(planes: Tensor, smallest: int) -> Tensor:

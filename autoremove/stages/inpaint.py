@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar, NamedTuple
 
 import cv2
 import numpy as np
 
 from autoremove.errors import RecipeError, ReviewNeeded
+from autoremove.models import memory
+from autoremove.stages import network, residuals
 from autoremove.stages.base import SPEED_ONLY, StageFields
-from autoremove.stages.plan import Crop, grown_box, net_size, part, plan, shrink
+from autoremove.stages.joining import joined, patch_box
+from autoremove.stages.network import Answer, Asking, Seen
+from autoremove.stages.plan import Box, Crop, part, plan
+from autoremove.stages.shrinking import BLANK, enlarged, fitted, shrink
 from autoremove.types import Image, Mask, ObjectMask, Patch
 
 PATCH_SIDE = 256
@@ -21,17 +27,29 @@ FORMLESS, GUIDED = 24, 70
 """Shorter side at which patch synthesis starts: with a guide later, for its large forms are settled."""
 
 
+class Scene(NamedTuple):
+    """One picture, everything in it that is to be filled, and lines to follow there."""
+
+    image: Image
+    mask: Mask
+    sketch: Mask | None = None
+
+
 @dataclass(frozen=True)
 class Inpaint(StageFields):
     """Fill the holes on crops round them.
 
     ``model``: ``deepfillv2`` (Yu et al. 2019), ``patchmatch`` (Wexler et al. 2007 with Barnes et al. 2009),
     ``telea`` (2004) or ``ns`` (Navier-Stokes, Bertalmio et al. 2001). ``detail``: what makes a network's fill
-    sharp at full size: ``patches`` (its forms, rebuilt from patches of the picture itself) or ``none``.
+    sharp at full size: ``patches`` (its forms, rebuilt from patches of the picture itself), ``residuals``
+    (the fine structure of the places its attention copied from, after Yi et al. 2020) or ``none``.
     ``side``: longer side of a crop as the network sees it, in pixels. ``context``: surroundings on each side
     of a hole, as a share of its longer side. ``max_share``: a mask that covers more of the picture is not
     filled but put up for review. ``radius``: of telea and ns, in pixels. ``crops``: at most so many at
-    once.
+    once. ``precision`` of the network: ``auto`` (bfloat16 on a GPU that has it), ``float32``, ``bfloat16``.
+
+    What fits the free memory is planned before; where it runs out all the same, fewer crops go at once, then
+    smaller ones, then the CPU takes over, with a warning each time.
     """
 
     model: str = "deepfillv2"
@@ -42,157 +60,189 @@ class Inpaint(StageFields):
     max_share: float = 0.9
     radius: int = 4
     crops: int = field(default=4, metadata=SPEED_ONLY)
+    precision: str = field(default="auto", metadata=SPEED_ONLY)
 
     name: ClassVar[str] = "inpaint"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[tuple[str, ...]] = ("image", "mask")
     gives: ClassVar[str] = "patches"
 
     def __post_init__(self) -> None:
-        if self.model not in MODELS:
-            raise RecipeError(f"inpaint.model: {self.model!r} is none of {', '.join(MODELS)}.")
-        if self.detail not in DETAILS:
-            raise RecipeError(f"inpaint.detail: {self.detail!r} is none of {', '.join(DETAILS)}.")
+        for name, words in (("model", MODELS), ("detail", DETAILS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in words:
+                raise RecipeError(f"inpaint.{name}: {getattr(self, name)!r} is none of {', '.join(words)}.")
         if self.crops < 1 or self.side < 16:
             raise RecipeError("inpaint: crops must be at least 1 and side at least 16 pixels.")
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """``sketch`` (H x W bool) is only ever there in memory, where no key is made."""
+        return ("sketch",)
 
     def weights_digest(self) -> str | None:
         from autoremove.models import weights
 
         return weights.digest(self.weights, "inpainter") if self.model == "deepfillv2" else None
 
-    def __call__(self, image: list[Image], mask: list[ObjectMask]) -> list[list[Patch]]:
-        return [self._one(pixels, objects.grown) for pixels, objects in zip(image, mask, strict=True)]
+    def __call__(
+        self, image: list[Image], mask: list[ObjectMask], sketch: list[Mask] | None = None
+    ) -> list[list[Patch]]:
+        drawn: Sequence[Mask | None] = sketch or [None] * len(image)
+        rows = zip(image, mask, drawn, strict=True)
+        return [self._one(Scene(pixels, objects.grown, lines)) for pixels, objects, lines in rows]
 
-    def _one(self, image: Image, mask: Mask) -> list[Patch]:
-        if not mask.any():
+    def _one(self, scene: Scene) -> list[Patch]:
+        if not scene.mask.any():
             return []
-        share = float(mask.mean())
+        share = np.count_nonzero(scene.mask) / scene.mask.size
         if share > self.max_share:
             raise ReviewNeeded(
                 f"What is to be removed covers {share:.0%} of the picture.",
                 hint=f"Look at it, and raise inpaint.max_share ({self.max_share:g}) to fill it all the same.",
             )
-        # Every hole is blanked before any crop is taken: the rest of one person must not be the
-        # context from which another is filled.
-        blank = image.copy()
-        blank[mask] = 127
-        crops = plan(mask, context=self.context, least=PATCH_SIDE)
-        return [
-            patch
-            for start in range(0, len(crops), self.crops)
-            for patch in MODELS[self.model](self, blank, mask, crops[start : start + self.crops])
-        ]
+        crops = plan(scene.mask, context=self.context, least=PATCH_SIDE)
+        return joined(crops, MODELS[self.model](self, scene, crops))
 
 
-def by_deepfillv2(stage: Inpaint, blank: Image, mask: Mask, crops: list[Crop]) -> list[Patch]:
-    """The network, on crops of equal size together."""
-    from autoremove.models import cache
+def by_deepfillv2(stage: Inpaint, scene: Scene, crops: list[Crop]) -> list[Patch]:
+    """The network, on crops of equal size together, and detail for what it gives."""
+    shown = [_shown(scene, crop, stage.side) for crop in crops]
+    if stage.detail == "residuals":
+        shown = [_wider(seen) for seen in shown]
+    asking = Asking(
+        stage.weights,
+        stage.device,
+        stage.side,
+        # Where nothing else will, composite compares the network's own picture with what is known.
+        raw=stage.detail == "none",
+        sources=residuals.SOURCES if stage.detail == "residuals" else 0,
+        most=stage.crops,
+        precision=stage.precision,
+    )
+    pairs = dict(zip(map(id, crops), zip(shown, network.answers(asking, shown), strict=True), strict=True))
+    return _each(lambda crop: DETAILS[stage.detail](scene, crop, *pairs[id(crop)]), crops)
 
-    net = cache.load("inpainter", stage.weights, stage.device)
-    inputs = [_shrunk(blank, mask, crop, stage.side) for crop in crops]
-    filled: dict[int, Image] = {}
-    for shape in {image.shape for image, _ in inputs}:
-        rows = [i for i, (image, _) in enumerate(inputs) if image.shape == shape]
-        outputs = predict(net, [inputs[i] for i in rows], stage.device)
-        filled.update(zip(rows, outputs, strict=True))
-    if stage.detail == "patches":
-        # Shrinking a large crop takes longer than it looks: what the network saw serves the patches too.
-        same = inputs if stage.side == PATCH_SIDE else [_shrunk(blank, mask, c, PATCH_SIDE) for c in crops]
-        return [by_patches(blank, mask, crop, same[i], filled[i]) for i, crop in enumerate(crops)]
-    return [patch_of(crop, enlarged(filled[i], crop)) for i, crop in enumerate(crops)]
 
-
-def by_patchmatch(stage: Inpaint, blank: Image, mask: Mask, crops: list[Crop]) -> list[Patch]:
+def by_patchmatch(stage: Inpaint, scene: Scene, crops: list[Crop]) -> list[Patch]:
     """Patches of the picture alone, without a network."""
-    return [by_patches(blank, mask, crop, _shrunk(blank, mask, crop, PATCH_SIDE), None) for crop in crops]
+    return _each(lambda crop: _copied(scene, crop, _shown(scene, crop, PATCH_SIDE), None), crops)
 
 
-def by_patches(
-    blank: Image, mask: Mask, crop: Crop, shrunk: tuple[Image, Mask], guide: Image | None
-) -> Patch:
+def by_diffusion(stage: Inpaint, scene: Scene, crops: list[Crop]) -> list[Patch]:
+    """OpenCV's diffusion methods, at full resolution."""
+    flag = {"telea": cv2.INPAINT_TELEA, "ns": cv2.INPAINT_NS}[stage.model]
+    return _each(lambda crop: _diffused(scene, crop, stage.radius, flag), crops)
+
+
+def with_patches(scene: Scene, crop: Crop, seen: Seen, answer: Answer) -> Patch:
+    """The network's forms, rebuilt from patches of the picture."""
+    # Shrinking a large crop takes longer than it looks: what the network saw serves the patches too.
+    same = max(seen.size_hw) in (PATCH_SIDE, max(_size_hw(crop.window)))
+    return _copied(scene, crop, seen if same else _shown(scene, crop, PATCH_SIDE), answer.fill)
+
+
+def with_residuals(scene: Scene, crop: Crop, seen: Seen, answer: Answer) -> Patch:
+    """The network's forms, and fine structure from where its attention looked."""
+    own, holes, box = part(scene.image, crop.window), _holes(scene, crop.window), patch_box(crop)
+    return _patch(crop, box, residuals.detailed(own, holes, crop.window, box, seen, answer))
+
+
+def without_detail(scene: Scene, crop: Crop, seen: Seen, answer: Answer) -> Patch:
+    """The network's fill, enlarged."""
+    box = patch_box(crop)
+    return _patch(crop, box, enlarged(answer.fill, crop.window, box))
+
+
+def _copied(scene: Scene, crop: Crop, small: Seen, guide: Image | None) -> Patch:
     """One crop made of the picture's own patches, after the forms of the guide if there is one.
 
-    ``shrunk``: the crop and its holes at PATCH_SIDE, where patches are searched for.
+    ``small``: the crop and its holes at PATCH_SIDE, where patches are searched for.
     Where the crop holds too little that is known to copy from, the guide (or diffusion) stands.
     """
     from autoremove.models import patchmatch
 
-    small, small_holes = shrunk
-    if guide is not None:
-        size = (small.shape[1], small.shape[0])
+    if guide is not None and guide.shape[:2] != small.size_hw:
+        size = (small.size_hw[1], small.size_hw[0])
         guide = np.asarray(cv2.resize(guide, size, interpolation=cv2.INTER_CUBIC), np.uint8)
     start = FORMLESS if guide is None else GUIDED
-    field = patchmatch.fill(small, small_holes, guide=guide, start=start)
-    own, holes = part(blank, crop.window), _part(mask, crop)
+    field = patchmatch.fill(small.image, small.holes, guide=guide, start=start)
+    box = patch_box(crop)
     if field is None:
-        return patch_of(crop, enlarged(guide, crop) if guide is not None else _diffused(own, holes, 4))
-    return patch_of(crop, patchmatch.at_full_size(own, holes, field))
+        return (
+            _diffused(scene, crop) if guide is None else _patch(crop, box, enlarged(guide, crop.window, box))
+        )
+    # Copying picks single pixels, for which both must lie in one piece.
+    own = np.ascontiguousarray(part(scene.image, crop.window))
+    whole = patchmatch.at_full_size(own, np.ascontiguousarray(_holes(scene, crop.window)), field)
+    return _patch(crop, box, enlarged(whole, crop.window, box))
 
 
-def _shrunk(blank: Image, mask: Mask, crop: Crop, side: int) -> tuple[Image, Mask]:
-    """A crop with its longer side at most ``side``."""
-    return shrink(part(blank, crop.window), _part(mask, crop), net_size(crop.window, side))
+def _diffused(scene: Scene, crop: Crop, radius: int = 4, flag: int = cv2.INPAINT_TELEA) -> Patch:
+    box = patch_box(crop, radius)
+    own, holes = part(scene.image, box).copy(), _holes(scene, box)
+    own[holes] = BLANK  # OpenCV lets a trace of what was there through where a hole meets the box's border
+    pixels = cv2.inpaint(own, holes.astype(np.uint8), radius, flag)
+    return _patch(crop, box, np.asarray(pixels, np.uint8))
 
 
-def predict(net: Any, inputs: list[tuple[Image, Mask]], device: str) -> list[Image]:
-    """Raw fills of equally large crops; halves the batch when the GPU's memory is full."""
-    import torch
+def _shown(scene: Scene, crop: Crop, side: int) -> Seen:
+    """A crop with its longer side at most ``side``.
 
-    images = torch.from_numpy(np.stack([image for image, _ in inputs])).permute(0, 3, 1, 2)
-    masks = torch.from_numpy(np.stack([mask for _, mask in inputs]))[:, None]
-    try:
-        with torch.inference_mode():
-            _, refined = net(images.to(device).float() / 127.5 - 1, masks.to(device).float())
-    except torch.cuda.OutOfMemoryError:
-        if len(inputs) == 1:
-            raise
-        half = len(inputs) // 2
-        return predict(net, inputs[:half], device) + predict(net, inputs[half:], device)
-    pixels = ((refined.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-    return list(pixels.permute(0, 2, 3, 1).cpu().numpy())
+    Every hole of the picture is blank in it: the rest of one person must not be the context from which
+    another is filled.
+    """
+    size = fitted(crop.window, side)
+    image, holes = shrink(part(scene.image, crop.window), _holes(scene, crop.window), size)
+    lines = None if scene.sketch is None else network.shrunk(_inside(scene.sketch, crop.window), size)
+    return Seen(image, holes, lines)
 
 
-def enlarged(fill: Image, crop: Crop) -> Image:
-    """A network's output at the resolution of the crop's window."""
-    size = (crop.window[2] - crop.window[0], crop.window[3] - crop.window[1])
-    if fill.shape[1::-1] == size:
-        return fill
-    return np.asarray(cv2.resize(fill, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+def _wider(seen: Seen) -> Seen:
+    """A hole one pixel wider: what the network puts there tells composite how far its colours are off."""
+    holes = cv2.dilate(seen.holes.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    return seen._replace(image=np.where(holes[..., None], np.uint8(BLANK), seen.image), holes=holes)
 
 
-def by_diffusion(stage: Inpaint, blank: Image, mask: Mask, crops: list[Crop]) -> list[Patch]:
-    """OpenCV's diffusion methods, at full resolution."""
-    flag = {"telea": cv2.INPAINT_TELEA, "ns": cv2.INPAINT_NS}[stage.model]
-    pairs = ((crop, part(blank, crop.window), _part(mask, crop)) for crop in crops)
-    return [patch_of(crop, _diffused(own, holes, stage.radius, flag)) for crop, own, holes in pairs]
+def _each(work: Callable[[Crop], Patch], crops: list[Crop]) -> list[Patch]:
+    """Fill the crops one by one, or several at once as far as there are threads, and memory for them."""
+    largest = max((height * width for height, width in (_size_hw(crop.window) for crop in crops)), default=1)
+    fitting = int(memory.SHARE * memory.free_bytes("cpu")) // memory.copying_bytes(largest, largest)
+    workers = min(len(crops), cv2.getNumThreads(), fitting)
+    if workers <= 1:
+        return [work(crop) for crop in crops]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(work, crops))
 
 
-def _diffused(own: Image, holes: Mask, radius: int, flag: int = cv2.INPAINT_TELEA) -> Image:
-    pixels = cv2.inpaint(np.ascontiguousarray(own), holes.astype(np.uint8), radius, flag)
-    return np.asarray(pixels, np.uint8)
+def _size_hw(box: Box) -> tuple[int, int]:
+    return box[3] - box[1], box[2] - box[0]
 
 
-def _part(mask: Mask, crop: Crop) -> Mask:
-    x1, y1, x2, y2 = crop.window
-    return mask[y1:y2, x1:x2]
+def _holes(scene: Scene, box: Box) -> Mask:
+    return _inside(scene.mask, box)
 
 
-def patch_of(crop: Crop, pixels: Image) -> Patch:
-    """The hole with a margin, in which composite compares the fill with the picture."""
+def _inside(mask: Mask, box: Box) -> Mask:
+    return mask[box[1] : box[3], box[0] : box[2]]
+
+
+def _patch(crop: Crop, box: Box, pixels: Image) -> Patch:
+    """New pixels in a box round a crop's hole, opaque in the hole."""
     x1, y1, x2, y2 = crop.hole
-    margin = 16 + max(x2 - x1, y2 - y1) // 16
-    box = grown_box(crop.hole, margin, crop.window)
-    left, top = crop.window[:2]
-    inner = pixels[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
-    alpha = np.zeros(inner.shape[:2], np.uint8)
+    alpha = np.zeros(pixels.shape[:2], np.uint8)
     alpha[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]] = crop.own.astype(np.uint8) * 255
-    return Patch(box, np.ascontiguousarray(inner), alpha)
+    return Patch(box, pixels, alpha)
 
 
-DETAILS = ("patches", "none")
+PRECISIONS = ("auto", "float32", "bfloat16")
 
-MODELS: dict[str, Callable[[Inpaint, Image, Mask, list[Crop]], list[Patch]]] = {
+DETAILS: dict[str, Callable[[Scene, Crop, Seen, Answer], Patch]] = {
+    "patches": with_patches,
+    "residuals": with_residuals,
+    "none": without_detail,
+}
+
+MODELS: dict[str, Callable[[Inpaint, Scene, list[Crop]], list[Patch]]] = {
     "deepfillv2": by_deepfillv2,
     "patchmatch": by_patchmatch,
     "telea": by_diffusion,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autoremove.training.holes import HoleMix
 from autoremove.training.record import tile
-from autoremove.training.scenes import Source, centre_crop, pictures_in
+from autoremove.training.scenes import Source, centre_crop
 from autoremove.types import Image, Mask
 
 Fill = Callable[[Image, Mask], tuple[Image, Image]]
@@ -28,9 +28,8 @@ class HeldOut:
     holes: list[Mask]
 
     @classmethod
-    def of(cls, folder: Path, holes: HoleMix, *, count: int, size: int, seed: int = 7) -> HeldOut:
-        """``count`` pictures spread evenly over the folder's names, centre-cropped to ``size``."""
-        paths = pictures_in(folder)
+    def of(cls, paths: Sequence[Path], holes: HoleMix, *, count: int, size: int, seed: int = 7) -> HeldOut:
+        """``count`` of the pictures, spread evenly over their order, centre-cropped to ``size``."""
         chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(count, len(paths))).astype(int)]
         pictures = [centre_crop(Source(path).read(2 * size), size) for path in chosen]
         return cls(pictures, [holes.draw(size, np.random.default_rng((seed, i))) for i in range(len(chosen))])
@@ -69,13 +68,15 @@ class HeldOut:
         rows = zip(results, self.pictures, self.holes, strict=True)
         return float(np.mean([figure(result, truth, hole) for result, truth, hole in rows]))
 
-    def sheet(self, fill: Fill, count: int = 8) -> Image:
-        """One row a picture: with its hole, coarse, composite, truth."""
+    def sheet(self, fill: Fill, guided: Fill | None = None, count: int = 8) -> Image:
+        """One row a picture: with its hole, coarse, composite, truth; last the composite of ``guided``."""
         rows = []
         for picture, hole in list(zip(self.pictures, self.holes, strict=True))[:count]:
             coarse, refined = fill(picture, hole)
             blank = np.where(hole[..., None], np.uint8(255), picture)
             rows.append([blank, coarse, paste(picture, refined, hole), picture])
+            if guided is not None:
+                rows[-1].append(paste(picture, guided(picture, hole)[1], hole))
         return tile(rows)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,104 +14,139 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from autoremove.errors import DeviceError, UsageError
-from autoremove.models.deepfillv2 import Generator, GeneratorConfig, save_generator
+from autoremove.models.deepfillv2 import Generator, save_generator
 from autoremove.models.sn_patchgan import SNPatchDiscriminator
+from autoremove.models.weights import digest
+from autoremove.training.gradient_guard import GradientGuard
 from autoremove.training.held_out import Fill, HeldOut, at_size
-from autoremove.training.holes import HoleMix, Silhouettes
 from autoremove.training.initial_weights import even_out
-from autoremove.training.inpainter_config import InpainterConfig, read_settings
+from autoremove.training.inpainter_config import InpainterConfig
+from autoremove.training.inpainter_data import Pictures, held_out, hole_mixes, training_batches
+from autoremove.training.inpainter_start import check_fits, kept_generator, starting_generator
 from autoremove.training.loop import LoopConfig, train
 from autoremove.training.muon import Muon
-from autoremove.training.scenes import Batch, Batches, SceneCache, labelled_scenes, plain_scenes
+from autoremove.training.scenes import Batch, Batches
+from autoremove.training.sketches import plain_sketch
 from autoremove.types import Image, Mask
+
+NEW_CHANNEL = "Begin a new run from its weights: --set start=RUN/last.safetensors, which adds the channel."
 
 
 class InpainterTask:
-    """Generator, discriminator, their optimisers and the averaged weights. A ``Task`` of the loop."""
+    """Generator, discriminator, their optimisers and the averaged weights. A ``Task`` of the loop.
+
+    ``generator``: one whose weights ``load_state_dict`` will bring, None for that of the settings.
+    """
 
     def __init__(
-        self, config: InpainterConfig, batches: Batches, held_out: HeldOut, device: torch.device
+        self,
+        config: InpainterConfig,
+        batches: Batches,
+        held_out: HeldOut,
+        device: torch.device,
+        generator: Generator | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.batches, self.held_out, self.device = config, batches, held_out, device
         self.layout = torch.channels_last if config.channels_last else torch.contiguous_format
-        self.generator = self._placed(Generator(GeneratorConfig(cnum=config.cnum)))
-        self.discriminator = self._placed(SNPatchDiscriminator(base=config.discriminator_base))
-        even_out(self.generator, *self._tensors(batches.at(0, 64, 8))[:2])
+        self.generator = self._placed(generator or starting_generator(config)).train()
+        self.guided = self.generator.config.in_channels == 6
+        if config.sketch_share and not self.guided:
+            raise UsageError("The network of this run has no sketch channel.", hint=NEW_CHANNEL)
+        judge = SNPatchDiscriminator(in_channels=5 if self.guided else 4, base=config.discriminator_base)
+        self.discriminator = self._placed(judge)
+        if not config.start and generator is None:
+            image, hole, _, sketch = self._tensors(batches.at(0, 64, 8))
+            even_out(self.generator, image, hole, sketch)
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.fill = torch.compile(self.generator) if config.compile else self.generator
         self.optimisers = optimisers(config, self.generator, self.discriminator)
         self.low_precision = uses_bfloat16(config.precision, device)
+        self.guards = {name: GradientGuard(config.spike) for name in self.optimisers}
         self.taken = 0
-        self.skipped = 0
 
     def step(self, progress: float) -> dict[str, float]:
         stage, rate = self.config.stage(progress), self.config.rate(progress)
-        image, hole, objects = self._tensors(self.batches.at(self.taken, stage.size, stage.batch))
+        image, hole, objects, sketch = self._tensors(self.batches.at(self.taken, stage.size, stage.batch))
         for optimiser in chain.from_iterable(self.optimisers.values()):
             optimiser.param_groups[0]["lr"] = rate * (self.config.muon if isinstance(optimiser, Muon) else 1)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-            coarse, refined = self.fill(image, hole)
+            coarse, refined = self.fill(image, hole, sketch)
         composite = refined * hole + image * (1 - hole)
         figures = {"rate": rate, "size": float(stage.size)}
         adversarial = progress >= self.config.gan_from and self.config.gan_weight > 0
         if adversarial:
-            figures |= self._discriminator_step(image, composite.detach(), hole)
+            figures |= self._discriminator_step(image, composite.detach(), hole, sketch)
         weight = (1 - objects) * (1 + (self.config.hole_weight - 1) * hole)
         losses = {"l1_coarse": weighted_l1(coarse, image, weight), "l1": weighted_l1(refined, image, weight)}
         total = losses["l1_coarse"] + losses["l1"]
         if adversarial:
-            losses["gan"] = -self._judge(composite, hole).mean()
+            losses["gan"] = -self._judge(composite, hole, sketch).mean()
             total = total + self.config.gan_weight * losses["gan"]
-        self._update("generator", self.generator, total)
+        figures["norm"] = self._update("generator", self.generator, total)
         self._follow()
         self.taken += 1
         hole_error = weighted_l1(refined.detach(), image, (1 - objects) * hole)
         return {k: float(v.detach()) for k, v in losses.items()} | {"l1_hole": float(hole_error), **figures}
 
-    def _discriminator_step(self, image: Tensor, composite: Tensor, hole: Tensor) -> dict[str, float]:
-        real, fake = self._judge(torch.cat([image, composite]), torch.cat([hole, hole])).chunk(2)
+    def _discriminator_step(
+        self, image: Tensor, composite: Tensor, hole: Tensor, sketch: Tensor | None
+    ) -> dict[str, float]:
+        twice = None if sketch is None else torch.cat([sketch, sketch])
+        scores = self._judge(torch.cat([image, composite]), torch.cat([hole, hole]), twice)
+        real, fake = scores.chunk(2)
         loss = 0.5 * F.relu(1 - real).mean() + 0.5 * F.relu(1 + fake).mean()
         self._update("discriminator", self.discriminator, loss)
         return {"d": float(loss.detach()), "d_gap": float((real.mean() - fake.mean()).detach())}
 
-    def _judge(self, image: Tensor, hole: Tensor) -> Tensor:
+    def _judge(self, image: Tensor, hole: Tensor, sketch: Tensor | None) -> Tensor:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-            scores: Tensor = self.discriminator(image, hole)
+            scores: Tensor = self.discriminator(image, hole, sketch)
         return scores.float()
 
-    def _update(self, name: str, network: nn.Module, loss: Tensor) -> None:
-        """One clipped step; a step whose gradients are not finite is left out and counted."""
+    def _update(self, name: str, network: nn.Module, loss: Tensor) -> float:
+        """One clipped step unless the network's guard is against it; returns the norm of the gradient."""
         network.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(network.parameters(), self.config.clip_norm)
-        if torch.isfinite(norm):
+        norm = float(nn.utils.clip_grad_norm_(network.parameters(), self.config.clip_norm))
+        if self.guards[name].allows(norm):
             for optimiser in self.optimisers[name]:
                 optimiser.step()
-        else:
-            self.skipped += 1
+        return norm
 
     @torch.no_grad()
     def _follow(self) -> None:
-        """Move the averaged weights; early on they follow quickly."""
-        decay = min(self.config.ema_decay, (1 + self.taken) / (10 + self.taken))
+        """Move the averaged weights; early on they follow quickly, unless they are trained ones already."""
+        decay = self.config.ema_decay
+        if not self.config.start:
+            decay = min(decay, (1 + self.taken) / (10 + self.taken))
         for mean, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)
 
     def validate(self) -> dict[str, float]:
-        figures = self.held_out.figures(self._best_size())
-        return {**figures, "psnr_full": self.held_out.psnr(self._filled), "skipped": float(self.skipped)}
+        figures = self.held_out.figures(self._best_size(self._filled))
+        if self.guided:
+            figures["psnr_sketch"] = self.held_out.psnr(self._best_size(self._guided))
+        figures["skipped"] = float(sum(guard.broken for guard in self.guards.values()))
+        figures["spikes"] = float(sum(guard.spikes for guard in self.guards.values()))
+        return {**figures, "psnr_full": self.held_out.psnr(self._filled)}
 
     def grid(self) -> Image:
-        return self.held_out.sheet(self._best_size())
+        guided = self._best_size(self._guided) if self.guided else None
+        return self.held_out.sheet(self._best_size(self._filled), guided)
 
-    def _best_size(self) -> Fill:
-        return at_size(self._filled, self.config.fill_size) if self.config.fill_size else self._filled
+    def _best_size(self, fill: Fill) -> Fill:
+        return at_size(fill, self.config.fill_size) if self.config.fill_size else fill
+
+    def _guided(self, picture: Image, hole: Mask) -> tuple[Image, Image]:
+        return self._filled(picture, hole, plain_sketch(picture, hole))
 
     @torch.no_grad()
-    def _filled(self, picture: Image, hole: Mask) -> tuple[Image, Image]:
-        batch = Batch(picture[None], hole[None], np.zeros_like(hole[None]))
-        outputs = self.average(*self._tensors(batch)[:2])
+    def _filled(self, picture: Image, hole: Mask, lines: Mask | None = None) -> tuple[Image, Image]:
+        none = np.zeros_like(hole)
+        batch = Batch(picture[None], hole[None], none[None], (none if lines is None else lines)[None])
+        image, holes, _, sketch = self._tensors(batch)
+        outputs = self.average(image, holes, sketch)
         coarse, refined = (((out[0].float() + 1) * 127.5).round().clamp(0, 255).byte() for out in outputs)
         return coarse.permute(1, 2, 0).cpu().numpy(), refined.permute(1, 2, 0).cpu().numpy()
 
@@ -120,26 +155,33 @@ class InpainterTask:
             name: getattr(self, name).state_dict() for name in ("generator", "discriminator", "average")
         }
         optimisers = {name: [o.state_dict() for o in group] for name, group in self.optimisers.items()}
-        return {**networks, "optimisers": optimisers, "taken": self.taken, "skipped": self.skipped}
+        guards = {name: guard.state_dict() for name, guard in self.guards.items()}
+        about = {"taken": self.taken, "network": asdict(self.generator.config)}
+        return {**networks, **about, "optimisers": optimisers, "guards": guards}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        check_fits(self.generator, state["generator"])
         for name in ("generator", "discriminator", "average"):
             getattr(self, name).load_state_dict(state[name])
         for name, group in self.optimisers.items():
             for optimiser, kept in zip(group, state["optimisers"][name], strict=True):
                 optimiser.load_state_dict(kept)
-        self.taken, self.skipped = state["taken"], state["skipped"]
+        self.taken = state["taken"]
+        for name, before in state.get("guards", {}).items():  # checkpoints had none at first
+            self.guards[name].load_state_dict(before)
 
     def export(self, path: Path, metadata: dict[str, str]) -> None:
         save_generator(self.average, path, metadata)
 
-    def _tensors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Image N x 3 in -1..1, hole and objects N x 1 in 0/1, on the device."""
+    def _tensors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+        """Image N x 3 in -1..1; hole, objects, and for a guided network the sketch, N x 1 in 0/1."""
         image = torch.from_numpy(batch.images).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
-        hole, objects = (
-            torch.from_numpy(x).to(self.device)[:, None].float() for x in (batch.holes, batch.objects)
+        hole, objects, sketch = (
+            torch.from_numpy(x).to(self.device)[:, None].float()
+            for x in (batch.holes, batch.objects, batch.sketches)
         )
-        return image.contiguous(memory_format=self.layout), hole, objects
+        image = image.contiguous(memory_format=self.layout)
+        return image, hole, objects, sketch if self.guided else None
 
     def _placed(self, network: Any) -> Any:
         return network.to(self.device, memory_format=self.layout)
@@ -187,16 +229,6 @@ def chosen_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def training_batches(config: InpainterConfig, holes: HoleMix, cache_dir: Path) -> Batches:
-    """The crops that ``config`` names, labelled pictures weighted to their share."""
-    plain = plain_scenes(Path(folder) for folder in config.data)
-    labelled = labelled_scenes(Path(config.instances), config.instances_prefixes) if config.instances else []
-    share = config.instances_share if labelled else 0.0
-    weights = [(1 - share) / len(plain)] * len(plain) + [share / max(1, len(labelled))] * len(labelled)
-    cache = SceneCache.of([*plain, *labelled], cache_dir, config.short_side)
-    return Batches(cache, holes, config.seed, np.array(weights), config.workers)
-
-
 def run(
     config: InpainterConfig,
     output: Path,
@@ -209,44 +241,21 @@ def run(
     """Train into ``output``; ``time_budget`` in minutes. Decoded pictures are kept in ``output``/../cache."""
     if config.threads:
         torch.set_num_threads(config.threads)
-    shapes = Silhouettes.load(Path(config.silhouettes)) if config.silhouettes else None
-    holes = HoleMix(shapes, config.silhouette_share, config.brush_share)
-    batches = training_batches(config, holes, output.parent / "cache")
-    folder = Path(config.validation or config.data[0])
-    fixed = HoleMix(shapes, silhouette_share=1.0) if shapes else holes
-    held_out = HeldOut.of(folder, fixed, count=config.validation_pictures, size=config.validation_size)
-    task = InpainterTask(config, batches, held_out, chosen_device(device))
-    loop = LoopConfig(steps or config.steps, time_budget, config.checkpoint_minutes, config.validate_minutes)
-    train(task, loop, output, asdict(config), resume=resume)
-
-
-def main() -> None:
-    """``python -m autoremove.training.inpainter``: the same as ``autoremove train inpainter``."""
-    import click
-
-    @click.command()
-    @click.option("--data", multiple=True, help="Folder of scenes without people; may be given again.")
-    @click.option("--config", type=click.Path(path_type=Path, exists=True), help="YAML settings.")
-    @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting.")
-    @click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder of the run.")
-    @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
-    @click.option("--time-budget", type=float, metavar="MINUTES", help="Stop after so much training.")
-    @click.option("--device", default="auto", show_default=True)
-    def command(
-        data: tuple[str, ...],
-        config: Path | None,
-        assignments: tuple[str, ...],
-        output: Path,
-        resume: bool,
-        time_budget: float | None,
-        device: str,
-    ) -> None:
-        settings = read_settings(config, assignments)
-        settings = replace(settings, data=data) if data else settings
-        run(settings, output, resume=resume, device=device, time_budget=time_budget)
-
-    command()
-
-
-if __name__ == "__main__":
-    main()
+    pictures = Pictures.of(config)
+    learnt, fixed = hole_mixes(config)
+    batches = training_batches(pictures, config, learnt, output.parent / "cache")
+    kept = kept_generator(output) if resume else None
+    task = InpainterTask(
+        config, batches, held_out(pictures, config, fixed), chosen_device(device), generator=kept
+    )
+    settings = {**asdict(config), **pictures.record(config), "network": asdict(task.generator.config)}
+    if config.start and kept is None:
+        settings["start_digest"] = digest(config.start, "inpainter")
+    loop = LoopConfig(
+        steps or config.steps,
+        time_budget,
+        config.checkpoint_minutes,
+        config.validate_minutes,
+        look_first=bool(config.start),
+    )
+    train(task, loop, output, settings, resume=resume)

@@ -11,6 +11,9 @@ from typing import Any
 from autoremove.errors import UsageError
 from autoremove.training.settings import read_values
 
+SHIPPED = ("inpainter", "inpainter-finetune", "inpainter-paper")
+"""Settings files in ``configs``, known by name."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -25,36 +28,50 @@ class Stage:
 class InpainterConfig:
     """Everything that decides what the network learns; file and ``--set`` use these names.
 
-    ``data``: folders of scenes without people. ``instances``: a labelled folder whose objects stay out of
-    holes and losses; of it only names that begin with ``instances_prefixes``, as ``instances_share`` of all
-    crops. ``hole_weight``: how much more an error inside the hole counts than one outside (the paper: 1).
-    ``muon``: above 0, the generator's hidden convolutions are trained by Muon at this multiple of the
-    learning rate instead of Adam. ``gan_from``: share of the run after which the discriminator joins.
-    Shares of the run are 0..1. ``fill_size``: above 0, held-out pictures are filled at this size and the
-    fill is enlarged; ``psnr_full`` is then the figure without.
+    Without settings it is the recipe of the paper and its code (Yu et al. 2019) but for the average, the
+    bounds on gradients, and the silhouettes if there are any.
+
+    ``start``: weights to begin from, a file or a name that `autoremove weights list` shows; ``cnum`` is then
+    theirs. ``sketch_share``: share of the samples that come with lines of what is in the hole; above 0 the
+    network has a sketch channel. ``data``: folders of scenes without people; every ``hold_out``-th picture is
+    kept for validation unless ``validation`` names a folder. ``instances``: a labelled folder whose objects
+    stay out of holes and losses; of it only names that begin with ``instances_prefixes``, as
+    ``instances_share`` of all crops. ``silhouettes``: a file of object outlines for ``silhouette_share`` of
+    the holes, ``standing_share`` of them as in use: several at once, feet on one ground, cut by the border.
+    ``brush_share`` of the holes are strokes alone, the others strokes and a rectangle. ``hole_weight``: how
+    much more an error inside the hole counts than one outside. ``muon``: above 0, the generator's hidden
+    convolutions are trained by Muon at this multiple of the learning rate instead of Adam. ``spike``: a step
+    is left out whose gradient is so many times as large as usual (0: none is). ``gan_from``: share of the run
+    after which the discriminator joins. Shares of the run are 0..1. ``fill_size``: above 0, held-out
+    pictures are filled at this size and the fill is enlarged; ``psnr_full`` is then the figure without.
     """
 
     data: tuple[str, ...] = ()
     validation: str | None = None
+    start: str | None = None
+    hold_out: int = 20
     silhouettes: str | None = None
     instances: str | None = None
     instances_prefixes: tuple[str, ...] = ("coco_",)
     instances_share: float = 0.2
     short_side: int = 288
     silhouette_share: float = 0.6
-    brush_share: float = 0.2
+    brush_share: float = 0.0
+    standing_share: float = 0.4
+    sketch_share: float = 0.0
     cnum: int = 48
     discriminator_base: int = 64
     stages: tuple[Stage, ...] = (Stage(1.0, 256, 16),)
     learning_rate: float = 1e-4
-    final_learning_rate: float = 1e-5
-    warm_up: float = 0.01
+    final_learning_rate: float = 1e-4
+    warm_up: float = 0.0
     betas: tuple[float, float] = (0.5, 0.999)
     muon: float = 0.0
     clip_norm: float = 1.0
+    spike: float = 10.0
     hole_weight: float = 1.0
     gan_from: float = 0.0
-    gan_weight: float = 0.1
+    gan_weight: float = 1.0
     ema_decay: float = 0.999
     precision: str = "auto"
     channels_last: bool = True
@@ -97,8 +114,13 @@ class InpainterConfig:
 
 
 def read_settings(file: Path | None, assignments: Sequence[str] = ()) -> InpainterConfig:
-    """The settings of a YAML file (the shipped one by default), then ``key=value`` assignments over them.
+    """The settings of a YAML file or of a shipped one by its name, then ``key=value`` assignments over them.
 
+    Without a file they are those of ``inpainter``, or of ``inpainter-finetune`` where ``start`` is assigned.
     Values are read as YAML: ``stages=[{until: 1, size: 64, batch: 8}]``.
     """
-    return InpainterConfig.of(read_values("inpainter", file, assignments))
+    starts = any(text.startswith("start=") for text in assignments)
+    shipped = "inpainter-finetune" if starts else "inpainter"
+    if file is not None and not file.is_file() and str(file) in SHIPPED:
+        file, shipped = None, str(file)
+    return InpainterConfig.of(read_values(shipped, file, assignments))

@@ -41,13 +41,17 @@ class Task(Protocol):
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How long to train and how often to look up. Nothing here decides a single step."""
+    """How long to train and how often to look up. Nothing here decides a single step.
+
+    ``look_first``: also before the first step, so that a run from trained weights keeps the best of both.
+    """
 
     steps: int = 100_000
     time_budget_minutes: float | None = None
     checkpoint_minutes: float = 4.0
     validate_minutes: float = 15.0
     log_every: int = 20
+    look_first: bool = False
 
 
 @dataclass
@@ -78,6 +82,8 @@ def train(
     run_dir.mkdir(parents=True, exist_ok=True)
     progress = restore(task, run_dir) if resume else Progress()
     write_run_record(run_dir, {"loop": asdict(config), **settings})
+    if config.look_first and not progress.step:
+        _look_up(task, progress, run_dir)
     clocks = _Clocks(config)
     with (
         _stoppable() as stopped,

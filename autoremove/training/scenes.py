@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from autoremove.errors import InputError
 from autoremove.training.holes import HoleMix
 from autoremove.training.record import data_digest
+from autoremove.training.sketches import Sketches
 from autoremove.types import Mask
 
 EXTENSIONS = frozenset({".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".avif", ".heic"})
@@ -133,11 +134,12 @@ def _decode(sources: Sequence[Source], stem: Path, short_side: int) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """N square crops: ``images`` N x S x S x 3 uint8, ``holes`` and ``objects`` N x S x S bool."""
+    """N square crops: ``images`` N x S x S x 3 uint8; ``holes``, ``objects``, ``sketches`` N x S x S bool."""
 
     images: NDArray[np.uint8]
     holes: NDArray[np.bool_]
     objects: NDArray[np.bool_]
+    sketches: NDArray[np.bool_]
 
 
 @dataclass
@@ -155,6 +157,7 @@ class Batches:
     workers: int = 0
     ahead: int = 8
     zoom: float = 4.5
+    sketches: Sketches = field(default_factory=Sketches)
     _pool: ThreadPoolExecutor | None = None
     _coming: dict[tuple[int, int, int], Future[Batch]] = field(default_factory=dict)
 
@@ -173,19 +176,19 @@ class Batches:
 
     def _make(self, step: int, size: int, count: int) -> Batch:
         samples = [self._sample(np.random.default_rng((self.seed, step, i)), size) for i in range(count)]
-        images, holes, objects = (np.stack(column) for column in zip(*samples, strict=True))
-        return Batch(images, holes, objects)
+        return Batch(*(np.stack(column) for column in zip(*samples, strict=True)))
 
-    def _sample(self, rng: np.random.Generator, size: int) -> tuple[NDArray[np.uint8], Mask, Mask]:
-        """One crop whose hole keeps off labelled objects and still has some area."""
+    def _sample(self, rng: np.random.Generator, size: int) -> tuple[NDArray[np.uint8], Mask, Mask, Mask]:
+        """Picture, hole, objects and sketch of one crop whose hole keeps off objects and still has area."""
         for _ in range(8):
             index = int(np.searchsorted(self._edges, rng.random()).clip(0, len(self.cache) - 1))
             crop = random_crop(self.cache[index], size, rng, zoom=self.zoom)
             objects = crop[..., 3] > 0
             hole = self.holes.draw(size, rng) & ~objects
             if objects.mean() < 0.4 and hole.mean() > 0.01:
-                return crop[..., :3], hole, objects
-        return crop[..., :3], hole, objects
+                break
+        picture = np.ascontiguousarray(crop[..., :3])
+        return picture, hole, objects, self.sketches.draw(picture, hole, rng)
 
 
 def random_crop(pixels: Pixels, size: int, rng: np.random.Generator, *, zoom: float) -> Pixels:

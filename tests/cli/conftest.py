@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -65,6 +66,10 @@ def invoke(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     return lambda *args: CliRunner().invoke(cli, [str(arg) for arg in args], prog_name="autoremove")
 
 
+def _hear_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
     """Start the command line in a process of its own; ``seconds`` is how long each picture takes."""
@@ -77,6 +82,8 @@ def start(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
             stderr=subprocess.PIPE,
             text=True,
             env=environment,
+            # A suite run in the background of a script inherits an ignored SIGINT; a person's shell does not.
+            preexec_fn=_hear_interrupts if os.name == "posix" else None,
         )
 
     return popen

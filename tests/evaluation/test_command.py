@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -81,7 +82,25 @@ def test_inpaint(tmp_path):
     assert set(result["models"]) == {"telea", "ns"}
     assert {"hole_psnr", "hole_l1", "ssim"} <= set(result["models"]["telea"]["all"])
     assert result["models"]["telea"]["all"]["hole_psnr"] > 15
-    assert "true picture" in said and sheet.exists()
+    assert result["about"]["telea"] == {"parameters": None, "weights": None}
+    assert "true picture" in said and sheet.exists() and "Left out: FID" in said
+
+
+def test_inpaint_with_weights_of_a_file(tmp_path):
+    from autoremove.models.deepfillv2 import Generator, GeneratorConfig, save_generator
+
+    weights, out = tmp_path / "best+1.safetensors", tmp_path / "out.json"
+    save_generator(Generator(GeneratorConfig(cnum=8)), weights)
+    data, name = scenes(tmp_path / "data", 3), f"deepfillv2+none@{weights}"
+    options = ["--size", "48", "--holes", "box", "--shares", "10-20", "--sheet-ranked", tmp_path / "r.png"]
+    said = evaluate(
+        "inpaint", "--data", data, "--models", name, *options, "--json", out, "--no-lpips", "--no-fid"
+    )
+    about = json.loads(out.read_text())["about"][name]
+    assert about["weights"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert about["parameters"] == sum(p.numel() for p in Generator(GeneratorConfig(cnum=8)).parameters())
+    assert about["weights"][:12] in said and "Left out" not in said
+    assert (tmp_path / "r.png").exists()
 
 
 def test_removal(tmp_path, detector):
@@ -99,11 +118,15 @@ def test_removal(tmp_path, detector):
     [
         (["inpaint", "--models", "telia"], 2, "telia"),
         (["inpaint", "--shares", "30"], 2, "LOW-HIGH"),
+        (["inpaint", "--models", "telea@mine"], 2, "telea has no weights"),
+        (["inpaint", "--models", "telea", "--lpips"], 3, "download.pytorch.org"),
         (["detect", "--set", "detect.confidenc=1"], 2, "confidence"),
         (["removal", "--recipe", "masks-only"], 2, "no stage inpaint"),
     ],
 )
-def test_mistakes_end_with_advice(tmp_path, arguments, code, words):
+def test_mistakes_end_with_advice(tmp_path, arguments, code, words, monkeypatch):
+    monkeypatch.setenv("AUTOREMOVE_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     data = scenes(tmp_path, 1)
     outcome = CliRunner().invoke(cli, ["evaluate", *arguments, "--data", str(data)])
     assert outcome.exit_code == code

@@ -82,6 +82,22 @@ def test_the_whole_script(curves: ModuleType, tmp_path: Path, capsys: pytest.Cap
     assert (tmp_path / "o.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_psnr_over_time(curves: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hours = np.array([1.0, 2, 4, 8])
+    psnr = -20 * np.log10(0.3 * hours**-0.2)
+    run = run_folder(tmp_path / "run", [(int(3600 * n), float(v)) for n, v in zip(hours, psnr, strict=True)])
+    log = (run / "log.jsonl").read_text().replace("val_ap50", "val_psnr")
+    (run / "log.jsonl").write_text(log)
+    out = ["--figure", "val_psnr", "--over", "time", "--after", "0"]
+    curves.main([str(run), *out, "--json", str(tmp_path / "o.json"), "--plot", str(tmp_path / "o.png")])
+    result = json.loads((tmp_path / "o.json").read_text())
+    assert [point["n"] for point in result["points"]] == hours.tolist()
+    assert result["times"]["2"]["figure"] == pytest.approx(-20 * np.log10(0.3 * 16**-0.2), abs=0.01)
+    assert result["limit"]["figure"] is None or result["limit"]["figure"] > 40
+    said = capsys.readouterr().out
+    assert "hours of training" in said and "without end" in said
+
+
 def test_what_is_missing_is_told(curves: ModuleType, tmp_path: Path) -> None:
     run = run_folder(tmp_path / "run", [(10, 0.1)])
     with pytest.raises(SystemExit, match="val_recall"):

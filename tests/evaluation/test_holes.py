@@ -41,10 +41,46 @@ def test_masks_from_files(tmp_path):
     save(mask, tmp_path / "masks" / "a.png")
     one = holes_of(str(tmp_path / "masks" / "a.png"), tmp_path).of("any", 20, (0, 1), (0,))
     assert not one[:, :10].any() and one[:, 10:].all()  # the middle square, as the picture is cropped
-    folder = holes_of(str(tmp_path / "masks"), tmp_path)
+    folder = holes_of(str(tmp_path / "masks"), tmp_path).dealt(["a"])
     np.testing.assert_array_equal(folder.of("a", 20, (0, 1), (0,)), one)
     with pytest.raises(InputError, match="no mask for b"):
-        folder.of("b", 20, (0, 1), (0,))
+        folder.dealt(["a", "b"])
+
+
+def test_masks_that_bear_no_picture_s_name_go_round(tmp_path):
+    for number, rows in enumerate((slice(0, 10), slice(30, 40))):
+        mask = np.zeros((40, 40), np.uint8)
+        mask[rows] = 255
+        save(mask, tmp_path / "masks" / f"m{number}.png")
+    (tmp_path / "masks" / "notes.txt").write_text("no mask")
+    holes = holes_of(str(tmp_path / "masks"), tmp_path).dealt(["a", "b", "c"])
+    tops = [holes.of(name, 20, (0, 1), (0,))[0, 0] for name in ("a", "b", "c")]
+    assert tops == [True, False, True]
+    assert "in turn" in holes.origin
+
+
+@pytest.mark.parametrize("scale", [1, 255])
+def test_shapes_from_any_array_of_masks(tmp_path, scale):
+    masks = np.zeros((2, 30, 20), np.uint8)
+    masks[:, 5:25, 5:15] = scale
+    np.savez(tmp_path / "shapes.npz", masks=masks)
+    hole = holes_of(str(tmp_path / "shapes.npz"), tmp_path).of("a", 64, (0.1, 0.2), (0,))
+    assert 0.1 <= hole.mean() < 0.2
+
+
+def test_files_without_holes_are_refused(tmp_path):
+    (tmp_path / "no.npz").write_bytes(b"nothing")
+    np.savez(tmp_path / "other.npz", points=np.zeros(3))
+    np.savez(tmp_path / "none.npz", masks=np.zeros((0, 8, 8), bool))
+    (tmp_path / "empty").mkdir()
+    for name in ("no.npz", "other.npz", "none.npz", "empty"):
+        with pytest.raises(InputError, match=name):
+            holes_of(str(tmp_path / name), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["silhouettes", "brush", "box"])
+def test_half_of_a_crop_can_be_filled_too(tmp_path, kind):
+    assert 0.5 <= holes_of(kind, tmp_path).of("a", 64, (0.5, 0.6), (0, 1, 0)).mean() < 0.6
 
 
 def test_an_unknown_word_is_refused(tmp_path):

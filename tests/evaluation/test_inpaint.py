@@ -6,11 +6,15 @@ import numpy as np
 import pytest
 
 from autoremove.errors import InputError
+from autoremove.evaluation.fills import by_bucket, figures_of, gain
 from autoremove.evaluation.holes import holes_of
-from autoremove.evaluation.inpaint import by_bucket, evaluate_inpaint, figures_of, gain, square
+from autoremove.evaluation.inpaint import evaluate_inpaint, square
+from autoremove.evaluation.perceptual import Measures
+from autoremove.evaluation.table import inpaint_table
 from tests.evaluation.folders import save, scenes
 
-FIGURES = {"share", "hole_psnr", "hole_l1", "hole_l2", "psnr", "ssim", "l1", "l2", "seam", "sharpness"}
+FIGURES = {"share", "hole_psnr", "hole_l1", "hole_l2", "hole_ssim", "psnr", "ssim", "l1", "l2"}
+RATIOS = {"seam", "sharpness", "seam_within", "sharpness_within", "colour", "seconds"}
 
 
 def black(image, hole):
@@ -26,10 +30,11 @@ def test_the_truth_beats_black(tmp_path):
         size=64,
         shares=[(0.1, 0.2), (0.2, 0.3)],
         sheet=tmp_path / "sheet.png",
+        ranked=tmp_path / "ranked.png",
     )
     models = result["models"]
     assert set(models["black"]) == {"all", "10-20", "20-30"}
-    assert set(models["black"]["all"]) >= FIGURES | {"fills", "seam_within", "sharpness_within"}
+    assert set(models["black"]["all"]) >= FIGURES | RATIOS | {"fills"}
     assert models["perfect"]["all"]["hole_psnr"] == 100.0
     assert models["perfect"]["all"]["seam"] == result["truth"]["seam"]
     assert models["black"]["all"]["hole_psnr"] < 10
@@ -38,7 +43,48 @@ def test_the_truth_beats_black(tmp_path):
     assert (result["pictures"], result["fills"]) == (4, 4)
     assert gain(result, "perfect", ["black"]) > 90
     assert gain(result, "perfect", ["other"]) is None
-    assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
+    for name in ("sheet.png", "ranked.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert result["causes"]["fills"]["all"] == 4
+
+
+def test_the_first_model_is_the_ranked_one(tmp_path):
+    folder = scenes(tmp_path)
+    models = {"black": black, "perfect": lambda image, hole: image.copy()}
+    result = evaluate_inpaint(folder, holes_of("box", folder), models, size=64)
+    assert result["causes"]["fills"]["wrong_colour"] == 4
+
+
+def test_distances_stand_beside_the_other_figures(tmp_path):
+    folder = scenes(tmp_path)
+    measures = Measures(
+        lpips=lambda result, truth: float((result != truth).mean()),
+        features=lambda image: np.array([image.mean(), image.std()], np.float64),
+        fid="fid_embedded",
+    )
+    models = {"perfect": lambda image, hole: image.copy(), "black": black}
+    result = evaluate_inpaint(
+        folder, holes_of("box", folder), models, size=48, repeats=5, shares=[(0.1, 0.2)], measures=measures
+    )
+    rows = {name: groups["all"] for name, groups in result["models"].items()}
+    assert (rows["perfect"]["lpips"], rows["perfect"]["fid_embedded"]) == (0.0, pytest.approx(0.0, abs=1e-6))
+    assert rows["black"]["lpips"] > 0.1 and rows["black"]["fid_embedded"] > 1
+    header, *lines = inpaint_table(result)
+    assert "LPIPS" in header and "own FID" in header and "FID" not in header
+    assert [len(line) for line in lines] == [len(header)] * len(lines)
+
+
+def test_holes_that_are_none_are_left_out(tmp_path):
+    folder, masks = scenes(tmp_path / "data"), tmp_path / "masks"
+    for number in range(4):
+        save(np.full((72, 96), 255 * (number % 2), np.uint8), masks / f"scene_{number}.png")
+    with pytest.raises(InputError, match="masks"):
+        evaluate_inpaint(folder, holes_of(str(masks), folder), {"black": black}, size=48)
+    half = np.zeros((72, 96), np.uint8)
+    half[:36] = 255
+    save(half, masks / "scene_0.png")
+    result = evaluate_inpaint(folder, holes_of(str(masks), folder), {"black": black}, size=48)
+    assert (result["fills"], result["skipped"]) == (1, 3)
 
 
 def test_every_model_and_run_gets_the_same_holes(tmp_path):
@@ -64,6 +110,7 @@ def test_hole_and_full_errors():
     result = truth.copy()
     result[hole] = 151
     row = figures_of(result, truth, hole)
+    assert row["colour"] == row["hole_l1"] and row["hole_ssim"] < row["ssim"] < 1
     assert row["share"] == 0.25
     assert (row["hole_l1"], row["l1"]) == (pytest.approx(20.0), pytest.approx(5.0))
     assert row["psnr"] - row["hole_psnr"] == pytest.approx(10 * np.log10(4))

@@ -51,6 +51,11 @@ def test_ssim_of_two_flat_pictures_is_their_luminance_term():
         (2 * a * b + c1) / (a * a + b * b + c1), abs=1e-9
     )
     assert metrics.ssim(noise(), noise()) == pytest.approx(1.0)
+    other = noise()
+    other[middle()] = 0
+    inside, everywhere = metrics.ssim(other, noise(), middle()), metrics.ssim(other, noise())
+    assert inside < everywhere < metrics.ssim(other, noise(), ~middle())
+    assert math.isnan(metrics.ssim(other, noise(), np.zeros((64, 64), bool)))
 
 
 def test_ssim_agrees_with_torchmetrics_inside():

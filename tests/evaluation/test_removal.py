@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from autoremove.errors import InputError, RecipeError
+from autoremove.evaluation import removal
 from autoremove.evaluation.metrics import psnr
-from autoremove.evaluation.removal import evaluate_removal, mistakes_of
+from autoremove.evaluation.removal import BASELINES, evaluate_removal, mistakes_of
+from autoremove.evaluation.table import removal_table
 from autoremove.stages.base import StageFields
 from autoremove.stages.composite import Composite
 from autoremove.stages.inpaint import Inpaint
@@ -42,6 +44,13 @@ class FindRed(StageFields):
         return Detections(box, np.ones(1, np.float32), ("person",))
 
 
+@pytest.fixture(autouse=True)
+def few_baselines(monkeypatch):
+    """Networks and patches take long; what they give is judged like Telea's."""
+    for settings in removal.BASELINES.values():
+        monkeypatch.setitem(settings, "model", "telea")
+
+
 STAGES = (FindRed(), Refine(method="box", grow=0.0, grow_min=2), Inpaint(model="telea"), Composite())
 
 
@@ -52,7 +61,10 @@ def test_a_pair(tmp_path):
     assert result["psnr_untouched"] == pytest.approx(psnr(untouched, picture(), hole))
     assert result["psnr_object"] > result["psnr_untouched"] + 8
     assert result["psnr_telea_own_mask"] == result["psnr_object"]  # the pipeline's model is Telea here
-    assert {"psnr_telea_true_mask", "psnr_model_true_mask", "psnr_outside"} <= set(result)
+    assert {f"psnr_{name}_{which}_mask" for name in BASELINES for which in ("own", "true")} <= set(result)
+    assert {"psnr_model_true_mask", "psnr_outside"} <= set(result)
+    told = [line[0] for line in removal_table(result)]
+    assert sum("PSNR inside the object" in words for words in told) == 3 + 2 * len(BASELINES)
     assert result["psnr_outside_untouched"] == 100.0
     assert (result["mask_missed"], result["objects_left"]) == (0.0, 0)
     assert 0 < result["mask_needless"] < 0.05

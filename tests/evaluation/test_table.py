@@ -83,6 +83,55 @@ def test_goals_beside_what_was_reached(results):
     assert [row[2:4] for row in table if row[0].startswith("small persons")] == [["+25.0", "yes"]]
 
 
+def test_goals_of_filling(results):
+    def rows(**models):
+        return {name: {"all": {"hole_psnr": a, "ssim": b}} for name, (a, b) in models.items()}
+
+    masks = {
+        f"psnr_{name}_{which}_mask": 16.0 for name in ("telea", "patchmatch") for which in ("own", "true")
+    }
+    figures = {
+        "inpaint": {
+            "models": rows(deepfillv2=(18, 0.9), telea=(16, 0.91), ns=(17, 0.8), patchmatch=(15, 0.7))
+        },
+        "removal": {"psnr_object": 17.0, "psnr_untouched": 17.5, "psnr_model_true_mask": 18.0, **masks},
+        "generator": {"speedup": {"512": 4.5}, "memory_gb": {"1024": 3.0}},
+        "fill-large": {"photo": {"seconds": 12.0}},
+    }
+    table = {row[0]: row[2:4] for row in results.goals_table(results.FILLING, figures, {})}
+    assert table["hole PSNR over the better of Telea and Navier-Stokes, dB"] == ["+1.00", "no"]
+    assert table["SSIM over the better of Telea and Navier-Stokes"] == ["-0.010", "no"]
+    assert table["hole PSNR over PatchMatch, dB"] == ["+3.00", "yes"]
+    own = "real pairs, the pipeline's masks: PSNR over the best baseline and untouched, dB"
+    assert table[own] == ["-0.50", "no"]
+    assert table["real pairs, true masks: PSNR over the best baseline, dB"] == ["+2.00", "yes"]
+    assert table["forward pass at 512: times faster than the plain form"] == ["4.5", "yes"]
+    assert table["forward pass at 1024: memory, GB"] == ["3.00", "no"]
+    assert table["12 MP photo, three people, two cores: s"] == ["12.0", "yes"]
+    assert table["100 MP panorama: memory, GB"] == ["-", "-"]
+
+
+def test_the_curve_of_training_is_thinned(results):
+    points = [{"n": i / 10, "figure": 14 + i / 100} for i in range(40)]
+    some = {"figure": 15.0, "least": 14.9, "most": None}
+    result = {
+        "points": points,
+        "figure": "val_psnr",
+        "over": "time",
+        "times": {"1": some, "2": some},
+        "limit": some,
+    }
+    curve, forecast = results.SECTIONS["training"].tables(result)
+    assert len(curve) == 13 and curve[1] == ["0.00", "14.00"] and curve[-1] == ["3.90", "14.39"]
+    assert forecast[0][0] == "hours of training" and forecast[1] == ["as trained", "15.000", "14.900 to -"]
+
+
+def test_the_best_and_the_worst_fills_are_drawn(results):
+    command = results.command_of("inpaint", "DATA", "OUT", None, "auto")
+    assert command[command.index("--sheet-ranked") + 1] == "OUT/inpaint-ranked.png"
+    assert "--sheet-ranked" not in results.command_of("removal", "DATA", "OUT", None, "auto")
+
+
 def test_every_command_on_the_page_can_be_parsed(results):
     from click.testing import CliRunner
 

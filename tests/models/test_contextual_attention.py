@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from autoremove.models import attention_strips
+from autoremove.models import contextual_attention as room
 from autoremove.models.contextual_attention import align_corners_indices, contextual_attention, halved
 
 FORMS = [
@@ -124,6 +125,7 @@ def test_strips_of_any_height_give_the_same(
 ) -> None:
     features, mask = made(size_hw)
     mask = holes(mask, "several")
+    monkeypatch.setattr(room, "attention_lines", attention_strips)  # the way of a GPU
     monkeypatch.setattr(attention_strips, "SMALLEST_STRIP", lines)
     monkeypatch.setattr(attention_strips, "STRIP_ELEMENTS", 1)
     strips = contextual_attention(features, mask, **form)
@@ -133,6 +135,7 @@ def test_strips_of_any_height_give_the_same(
 def test_a_large_map_never_holds_all_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     features, mask = made((64, 16), samples=1)
     count, width = mask.numel(), mask.shape[-1]
+    monkeypatch.setattr(room, "attention_lines", attention_strips)
     monkeypatch.setattr(attention_strips, "STRIP_ELEMENTS", 4 * width * count)
     seen: list[int] = []
     scores = attention_strips._scores
@@ -145,6 +148,64 @@ def test_a_large_map_never_holds_all_scores(monkeypatch: pytest.MonkeyPatch) -> 
     contextual_attention(features, mask)
     assert sum(seen) >= count
     assert max(seen) <= 9 * width
+
+
+def settled(wanted: Tensor) -> Tensor:
+    """N x 1 x H x W: pixels whose covering positions all ask."""
+    others = F.conv_transpose2d((~wanted).float(), torch.ones(1, 1, 4, 4), stride=2, padding=1)
+    return others == 0
+
+
+@pytest.mark.parametrize("way", ["attention_lines", "attention_strips"])
+@pytest.mark.parametrize("form", FORMS, ids=str)
+@pytest.mark.parametrize("kind", ["one", "several", "border", "unlike"])
+@pytest.mark.parametrize("size_hw", [(16, 16), (10, 22), (2, 8), (6, 2)], ids=str)
+def test_positions_that_ask_are_answered_in_full(
+    size_hw: tuple[int, int], kind: str, form: dict, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "attention_lines", getattr(room, way))
+    monkeypatch.setattr(attention_strips, "STRIP_ELEMENTS", 1)
+    features, mask = made(size_hw)
+    mask = holes(mask, "one" if size_hw[0] * size_hw[1] < 40 else kind)
+    wanted = torch.rand(mask.shape, generator=torch.Generator().manual_seed(5)) < 0.1
+    wanted |= F.max_pool2d(mask, 3, 1, 1) > 0
+    wanted[1] &= torch.arange(mask.shape[-1]) < mask.shape[-1] // 2 + 1
+    result = contextual_attention(features, mask, wanted=wanted, **form)
+    there = settled(wanted).expand_as(result)
+    torch.testing.assert_close(result[there], slow(features, mask, **form)[there], atol=1e-5, rtol=1e-4)
+
+
+def test_nobody_asks() -> None:
+    features, mask = made((16, 16))
+    nobody = torch.zeros_like(mask, dtype=torch.bool)
+    assert not contextual_attention(features, mask, wanted=nobody).any()
+
+
+def test_memory_follows_the_width_of_what_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two narrow holes, far apart: no buffer of scores has rows for what lies between them."""
+    features, mask = made((12, 80), samples=1)
+    wanted = torch.zeros_like(mask, dtype=torch.bool)
+    wanted[..., 2:4, 5:7] = wanted[..., 1:5, 30:33] = True
+    widest = []
+    make = room.attention_lines._Lines._make_across
+
+    def watched(self: object, y: int, first: int, last: int, out: Tensor) -> None:
+        widest.append(last - first)
+        make(self, y, first, last, out)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(room.attention_lines._Lines, "_make_across", watched)
+    contextual_attention(features, mask, wanted=wanted)
+    assert widest and max(widest) <= 3 + 4
+
+
+def test_large_scores_stay_finite() -> None:
+    features, mask = made((16, 16))
+    mask = holes(mask, "several")
+    for tracked in (False, True):
+        leaf = (features * 1e4).requires_grad_(tracked)
+        result = contextual_attention(leaf, mask)
+        assert result.isfinite().all()
+        torch.testing.assert_close(result, slow(features * 1e4, mask), atol=1e-1, rtol=1e-3)
 
 
 def test_every_sample_uses_its_own_mask() -> None:

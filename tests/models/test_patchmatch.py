@@ -83,3 +83,33 @@ def test_full_size_fetches_sharp_pixels_of_the_picture():
     far = ~np.repeat(np.repeat(hole(96, 96, (36, 32, 70, 66)), 3, 0), 3, 1)
     assert np.array_equal(filled[far], large[far])
     assert np.abs(filled[large_mask].astype(int) - large[large_mask]).mean() < 20
+
+
+def test_the_guide_keeps_its_large_forms():
+    noise = np.random.default_rng(0).normal(0, 12, (128, 128, 1))
+    slope = np.linspace(40, 210, 128)[None, :, None] + noise
+    truth = np.repeat(slope, 3, 2).clip(0, 255).astype(np.uint8)
+    mask = hole(128, 128, (40, 40, 90, 90))
+    guide = np.full_like(truth, 120)
+    found = patchmatch.fill(truth, mask, guide=guide, start=70).pixels[55:75, 50:80].astype(float)
+    assert abs(found.mean() - 120) < 15
+    assert np.ptp(found.mean((0, 2))) < 0.6 * np.ptp(slope[0, 50:80])
+
+
+def test_copies_are_single_pixels_and_not_means():
+    truth = np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8)
+    mask = hole(96, 96, (40, 36, 60, 62))
+    field = patchmatch.fill(truth, mask)
+    filled = patchmatch.at_full_size(truth, mask, field)
+    places = field.source[mask]
+    assert np.array_equal(filled[mask], truth[places[:, 0], places[:, 1]])
+
+
+def test_the_ring_goes_on_with_the_shift_beside_it():
+    truth = stripes(96, 96)
+    mask = hole(96, 96, (40, 36, 60, 62))
+    source = patchmatch.fill(truth, mask).source
+    own = np.stack(np.mgrid[:96, :96], -1)
+    shift = source - own
+    assert np.array_equal(shift[45, 38], shift[45, 40])
+    assert np.array_equal(shift[34, 50], shift[36, 50])

@@ -157,3 +157,34 @@ def test_a_shadow_joined_far_from_the_object_goes_whole() -> None:
     assert (alpha[14:106, 14:286] == 255).all()
     assert 0 < alpha[60, 288] < 255
     assert (alpha[~holes] == 0).all()
+
+
+def test_a_slope_filled_with_a_darker_slope_has_no_seam() -> None:
+    picture, mask, patch = ring()
+    slope = np.broadcast_to(np.arange(80)[None, :, None] + 60, picture.shape).astype(np.uint8)
+    dark = Patch(patch.xyxy, slope[5:75, 5:75] - np.uint8(25), patch.alpha)
+    (done,) = Composite(reach=0.0)([slope], [mask], [[dark]])[0]
+    assert np.abs(images.apply_patches(slope, [done]).astype(int) - slope).max() <= 1
+
+
+def test_the_texture_at_the_border_runs_on_for_a_pixel_and_not_as_streaks() -> None:
+    picture, mask, patch = ring()
+    picture = np.random.default_rng(0).integers(70, 131, picture.shape, np.uint8)
+    flat = Patch(patch.xyxy, np.full_like(patch.pixels, 100), patch.alpha)
+    (done,) = Composite(reach=0.0, grain=0.0)([picture], [mask], [[flat]])[0]
+    rows = done.pixels[15:55, 15:55].astype(float)
+    deviation = [rows[8:-8, column].std() for column in (0, 2, 8)]
+    assert deviation[0] > 4
+    assert deviation[1] < 0.7 * deviation[0]
+    assert deviation[2] < 0.4 * deviation[0]
+
+
+def test_grain_fills_in_the_noise_that_a_smooth_fill_lacks() -> None:
+    picture, mask, patch = ring()
+    picture = np.random.default_rng(0).normal(100, 3, (80, 80, 3)).astype(np.uint8)
+    spreads = []
+    for grain in (0.0, 1.0):
+        (done,) = Composite(match=0.0, grain=grain)([picture], [mask], [[patch]])[0]
+        spreads.append(done.pixels[25:45, 25:45].astype(float).std())
+    assert spreads[0] < 1
+    assert 1.2 < spreads[1] < 4

@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from autoremove.errors import RecipeError, ReviewNeeded
-from autoremove.models import cache, weights
+from autoremove.models import cache, memory, weights
+from autoremove.models.attention_sources import Sources
+from autoremove.models.deepfillv2 import Generator, GeneratorConfig
 from autoremove.stages import inpaint
-from autoremove.stages.inpaint import MODELS, PATCH_SIDE, Inpaint, predict
+from autoremove.stages.inpaint import DETAILS, MODELS, PATCH_SIDE, Inpaint
 from autoremove.stages.plan import plan
 from autoremove.types import Image, ObjectMask
 from tests import builders
@@ -25,17 +27,29 @@ class Painter:
 
     def __init__(self) -> None:
         self.seen: list[tuple[np.ndarray, np.ndarray]] = []
-        self.most = 99
+        self.counts: list[int] = []
 
     def __call__(self, image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        if len(image) > self.most:
-            raise torch.cuda.OutOfMemoryError("too many at once")
+        self.counts.append(len(image))
         assert image.shape[1] == 3
         assert mask.shape == (len(image), 1, *image.shape[2:])
         pixels = ((image.permute(0, 2, 3, 1) + 1) * 127.5).round().numpy().astype(np.uint8)
         self.seen += list(zip(pixels, mask[:, 0].numpy() > 0, strict=True))
         green = torch.tensor(GREEN)[None, :, None, None] * 2 - 1
         return image, green.expand_as(image)
+
+    def fill(self, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return torch.where(mask > 0, self(image, mask)[1], image)
+
+    def fill_with_sources(
+        self, image: torch.Tensor, mask: torch.Tensor, k: int
+    ) -> tuple[torch.Tensor, Sources]:
+        """The hole is copied from the corner, wherever it is."""
+        size = image.shape[2] // 8, image.shape[3] // 8
+        shape = (len(image), k, size[0] * size[1])
+        present = torch.nn.functional.max_pool2d(mask, 8).flatten(1) > 0
+        nowhere = torch.zeros(shape, dtype=torch.long)
+        return self.fill(image, mask), Sources(nowhere, torch.ones(shape) / k, present, size)
 
 
 @pytest.fixture
@@ -89,7 +103,7 @@ def picture_with(picture: Image, patch: Any) -> Image:
     return np.where(patch.alpha[..., None] > 0, patch.pixels, picture[y1:y2, x1:x2])
 
 
-@pytest.mark.parametrize("detail", ["none", "patches"])
+@pytest.mark.parametrize("detail", list(DETAILS))
 def test_patches_share_out_the_mask_and_lie_in_the_picture(painter: Painter, detail: str) -> None:
     picture, mask = crowd()
     (patches,) = Inpaint(side=24, detail=detail)([picture], [mask])
@@ -112,34 +126,40 @@ def test_the_fill_is_what_the_network_painted(painter: Painter) -> None:
         assert (patch.pixels == (0, 255, 0)).all()
 
 
-@pytest.mark.parametrize(("crops", "calls"), [(1, 1), (4, 4), (99, 4)])
-def test_at_most_so_many_crops_at_once(monkeypatch: pytest.MonkeyPatch, crops: int, calls: int) -> None:
-    counts: list[int] = []
-
-    def net(image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        counts.append(len(image))
-        return image, image
-
-    monkeypatch.setattr(cache, "load", lambda *_: net)
+@pytest.mark.parametrize(("crops", "calls"), [(1, 1), (3, 3), (99, 4)])
+def test_at_most_so_many_crops_at_once(painter: Painter, crops: int, calls: int) -> None:
     picture, mask = crowd()
     Inpaint(crops=crops, detail="none")([picture], [mask])
-    assert max(counts) == calls
-    assert sum(counts) == 4
+    assert max(painter.counts) == calls
+    assert sum(painter.counts) == 4
 
 
-def test_a_full_memory_halves_the_batch_and_changes_nothing(painter: Painter) -> None:
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("detail", list(DETAILS))
+def test_threads_change_nothing(
+    painter: Painter, monkeypatch: pytest.MonkeyPatch, detail: str, threads: int
+) -> None:
     picture, mask = crowd()
-    whole = Inpaint(detail="none")([picture], [mask])[0]
-    painter.most = 1
-    halved = Inpaint(detail="none")([picture], [mask])[0]
-    for one, other in zip(whole, halved, strict=True):
-        assert np.array_equal(one.pixels, other.pixels)
-    painter.most = 0
-    with pytest.raises(torch.cuda.OutOfMemoryError):
-        predict(painter, [(picture, mask.grown)], "cpu")
+    one = Inpaint(side=24, detail=detail)([picture], [mask])[0]
+    monkeypatch.setattr(inpaint.cv2, "getNumThreads", lambda: threads)
+    other = Inpaint(side=24, detail=detail)([picture], [mask])[0]
+    for left, right in zip(one, other, strict=True):
+        assert left.xyxy == right.xyxy
+        assert np.array_equal(left.pixels, right.pixels)
 
 
-def test_crops_of_unlike_shapes_go_together(painter: Painter) -> None:
+def test_where_memory_is_short_crops_go_one_by_one(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pool(*_: object) -> None:
+        raise AssertionError("several at once")
+
+    monkeypatch.setattr(inpaint, "ThreadPoolExecutor", pool)
+    monkeypatch.setattr(inpaint.cv2, "getNumThreads", lambda: 8)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 1 << 20)
+    picture, mask = crowd()
+    assert len(Inpaint(model="patchmatch", side=24)([picture], [mask])[0]) == 4
+
+
+def test_crops_of_unlike_shapes_are_told_apart(painter: Painter) -> None:
     picture = builders.scene((300, 420))
     grown = np.zeros((300, 420), bool)
     grown[10:20, 10:20] = grown[100:290, 150:400] = True
@@ -148,6 +168,37 @@ def test_crops_of_unlike_shapes_go_together(painter: Painter) -> None:
     assert [patch.xyxy[0] < 100 for patch in patches] == [
         crop.hole[0] < 100 for crop in plan(grown, context=0.5, least=PATCH_SIDE)
     ]
+
+
+@pytest.mark.parametrize("model", ["deepfillv2", "patchmatch", "telea"])
+def test_a_long_hole_is_filled_in_parts_without_a_gap(painter: Painter, model: str) -> None:
+    picture = np.full((60, 400, 3), 140, np.uint8)
+    grown = np.zeros((60, 400), bool)
+    grown[30:34, 20:380] = True
+    picture[grown] = builders.RED
+    (patches,) = Inpaint(model=model, side=24)([picture], [ObjectMask(grown, grown.astype(np.uint16))])
+    assert len(patches) > 4
+    filled = np.zeros(grown.shape, int)
+    for patch in patches:
+        x1, y1, x2, y2 = patch.xyxy
+        filled[y1:y2, x1:x2] += patch.alpha > 0
+        if model != "deepfillv2":
+            assert np.abs(patch.pixels[patch.alpha > 0].astype(int) - 140).max() <= 3
+    assert np.array_equal(filled, grown.astype(int))
+
+
+def test_a_sketch_reaches_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    net = Generator(GeneratorConfig(cnum=8, in_channels=6)).eval()
+    monkeypatch.setattr(cache, "load", lambda *_: net)
+    picture, mask = crowd()
+    stage = Inpaint(detail="none")
+    lines = np.zeros(mask.grown.shape, bool)
+    lines[40:80:3] = True
+    without, drawn = stage([picture], [mask]), stage(image=[picture], mask=[mask], sketch=[lines])
+    assert stage.uses == ("sketch",)
+    for one, other in zip(without[0], drawn[0], strict=True):
+        assert not np.array_equal(one.pixels, other.pixels)
 
 
 def test_nothing_to_remove_is_no_patch_and_loads_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,6 +247,8 @@ def test_unknown_words_are_refused_with_those_there_are() -> None:
         Inpaint(model="lama")
     with pytest.raises(RecipeError, match="none"):
         Inpaint(detail="lots")
+    with pytest.raises(RecipeError, match="bfloat16"):
+        Inpaint(precision="half")
 
 
 def test_only_the_network_has_weights_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Windows lie in the picture, hold their holes, and share them out; shrinking lets no hole bleed."""
+"""Windows lie in the picture, hold their holes, and share them out; long holes come in parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from autoremove.stages.plan import Crop, grown_box, net_size, plan, shrink
+from autoremove.stages import plan as planning
+from autoremove.stages.plan import Crop, grown_box, plan, thickness
 
 
 def random_masks() -> Iterator[tuple[np.ndarray, float, int]]:
@@ -69,61 +70,98 @@ def test_the_whole_picture_is_one_crop() -> None:
     assert crop.window == crop.hole == (0, 0, 40, 30)
 
 
-@pytest.mark.parametrize("size_hw", [(16, 16), (33, 41), (64, 64), (120, 90), (200, 220), (16, 200)])
-def test_shrinking_never_leaks_the_colour_of_a_hole(size_hw: tuple[int, int]) -> None:
-    rng = np.random.default_rng(1)
-    for _ in range(8):
-        mask = np.zeros((97, 130), bool)
-        for _ in range(4):
-            x, y = int(rng.integers(0, 130)), int(rng.integers(0, 97))
-            mask[y : y + int(rng.integers(1, 40)), x : x + int(rng.integers(1, 40))] = True
-        image = np.full((97, 130, 3), (40, 90, 60), np.uint8)
-        image[mask] = (255, 0, 0)
-        small, holes = shrink(image, mask, size_hw)
-        assert small.shape == (*size_hw, 3)
-        assert holes.shape == size_hw
-        known = small[~holes].astype(int)
-        assert np.abs(known - (40, 90, 60)).max(initial=0) <= 1
+def person(mask: np.ndarray, x: int, y: int, height: int) -> None:
+    """Somebody who stands, a third as wide as high."""
+    mask[y : y + height, x : x + height // 3] = True
 
 
-def test_a_pixel_with_any_hole_in_it_is_hole() -> None:
-    for y, x in ((0, 0), (50, 77), (95, 129)):
-        mask = np.zeros((96, 130), bool)
-        mask[y, x] = True
-        _, holes = shrink(np.zeros((96, 130, 3), np.uint8), mask, (24, 26))
-        assert holes[y // 4, x // 5]
-        assert holes.sum() <= 4
+@pytest.fixture(params=[64, 2048])
+def look(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Large pictures are grouped on cells; so are these where the limit is low."""
+    monkeypatch.setattr(planning, "LOOK", request.param)
+    return int(request.param)
 
 
-def test_shrinking_averages_what_is_known() -> None:
-    image = np.zeros((8, 8, 3), np.uint8)
-    image[:, 4:] = 200
-    mask = np.zeros((8, 8), bool)
-    mask[0, 0] = True
-    small, holes = shrink(image, mask, (4, 4))
-    assert (small[1:, :2] == 0).all()
-    assert (small[:, 2:] == 200).all()
-    assert holes.sum() == 1
+def test_on_cells_too_each_pixel_is_somebodys(look: int) -> None:
+    for mask, context, least in random_masks():
+        covered = np.zeros(mask.shape, int)
+        for crop in plan(mask, context=context, least=least):
+            x1, y1, x2, y2 = crop.hole
+            covered[y1:y2, x1:x2] += crop.own
+        assert np.array_equal(covered, mask.astype(int))
 
 
-def test_at_its_own_size_a_crop_stays_as_it_is() -> None:
-    image, mask = np.zeros((8, 8, 3), np.uint8), np.ones((8, 8), bool)
-    assert shrink(image, mask, (8, 8))[0] is image
+def test_a_single_pixel_of_a_large_mask_is_not_overlooked(look: int) -> None:
+    mask = np.zeros((301, 407), bool)
+    mask[17, 399] = mask[300, 3] = True
+    crops = plan(mask, context=0.5, least=32)
+    assert sorted(crop.hole for crop in crops) == [(3, 300, 4, 301), (399, 17, 400, 18)]
 
 
-@pytest.mark.parametrize(
-    ("window", "side", "size_hw"),
-    [
-        ((0, 0, 256, 256), 256, (256, 256)),
-        ((10, 10, 522, 522), 256, (256, 256)),
-        ((0, 0, 1000, 500), 256, (128, 256)),
-        ((0, 0, 100, 60), 256, (64, 96)),
-        ((0, 0, 3, 400), 256, (256, 16)),
-        ((0, 0, 1, 1), 256, (16, 16)),
-    ],
-)
-def test_the_network_sees_windows_in_multiples_of_eight(window, side: int, size_hw: tuple[int, int]) -> None:
-    assert net_size(window, side) == size_hw
+def test_people_are_filled_whole(look: int) -> None:
+    mask = np.zeros((900, 1200), bool)
+    person(mask, 100, 100, 600)
+    person(mask, 700, 400, 450)
+    crops = plan(mask, context=0.5, least=128)
+    assert [crop.parts for crop in crops] == [1, 1]
+    assert {crop.hole for crop in crops} == {(100, 100, 300, 700), (700, 400, 850, 850)}
+
+
+def test_a_queue_is_filled_in_parts_of_one_group() -> None:
+    mask = np.zeros((600, 2000), bool)
+    for x in range(40, 1950, 50):
+        person(mask, x, 250, 120)
+    crops = plan(mask, context=0.5, least=128)
+    assert len({crop.group for crop in crops}) == 1
+    assert len(crops) == crops[0].parts > 4
+    for crop in crops:
+        width, height = crop.hole[2] - crop.hole[0], crop.hole[3] - crop.hole[1]
+        assert max(width, height) < 3 * min(width, height)
+
+
+@pytest.mark.parametrize("straight", [True, False])
+def test_a_cable_is_filled_in_few_parts_that_show_its_width(straight: bool) -> None:
+    mask = np.zeros((1500, 1500), bool)
+    for x in range(1500):
+        mask[700 if straight else x, x] = True
+    crops = plan(mask, context=0.5, least=64)
+    assert 6 <= len(crops) <= 3 * planning.MOST_PARTS
+    assert max(crop.window[2] - crop.window[0] for crop in crops) <= 300
+
+
+def test_a_thin_hole_that_a_small_window_shows_whole_is_left_whole() -> None:
+    mask = np.zeros((400, 400), bool)
+    mask[200, 150:250] = True
+    assert len(plan(mask, context=0.5, least=256)) == 1
+
+
+def test_many_specks_share_windows() -> None:
+    mask = np.zeros((1000, 1000), bool)
+    mask[20::50, 20::50] = True
+    crops = plan(mask, context=0.5, least=256)
+    assert len(crops) <= 100
+    assert max(crop.window[2] - crop.window[0] for crop in crops) <= 256
+
+
+def test_a_hole_shares_the_window_of_its_like_and_not_that_of_a_much_larger_one() -> None:
+    mask = np.zeros((1000, 1000), bool)
+    person(mask, 300, 300, 300)
+    person(mask, 430, 320, 270)
+    person(mask, 800, 320, 270)
+    mask[340:350, 555:565] = True
+    crops = plan(mask, context=0.5, least=64)
+    expected = [(300, 300, 520, 600), (555, 340, 565, 350), (800, 320, 890, 590)]
+    assert sorted(crop.hole for crop in crops) == expected
+    assert {crop.parts for crop in crops} == {1}
+
+
+def test_thickness_is_that_of_the_thickest_place() -> None:
+    mask = np.zeros((90, 200), bool)
+    mask[40:44] = True
+    assert 3 <= thickness(mask) <= 6
+    mask[20:60, 80:120] = True
+    assert 35 <= thickness(mask) <= 45
+    assert thickness(np.ones((50, 70), bool)) == pytest.approx(50, abs=4)
 
 
 def test_a_margin_stops_at_the_window() -> None:

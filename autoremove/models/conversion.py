@@ -1,0 +1,40 @@
+"""DeepFillv2 checkpoints of others, written anew in our own form: half precision in a safetensors file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from autoremove.errors import UsageError
+from autoremove.models.checkpoints import header, load_state, sha256_of
+from autoremove.models.deepfillv2 import (
+    ARCHITECTURE,
+    Generator,
+    from_checkpoint,
+    load_generator,
+    save_generator,
+)
+
+
+def convert(source: Path, target: Path, channel_order: str | None = None) -> Generator:
+    """Write the generator of ``source`` to the safetensors file ``target`` and return it as read back.
+
+    ``source``: any spelling that ``deepfillv2_checkpoints`` knows, read as plain tensors only.
+    ``channel_order``: "rgb" or "bgr", for weights fed otherwise than their kind usually is; None leaves it.
+    Raises WeightsError for an unknown or damaged checkpoint, UsageError for a target that cannot be meant,
+    OutputError if it cannot be written.
+    """
+    if target.suffix != ".safetensors":
+        raise UsageError(
+            f"The output {target} is not named as safetensors.", hint=f"Name it {target.stem}.safetensors."
+        )
+    if target.exists() and target.samefile(source):
+        raise UsageError(f"The output {target} is the input.", hint="Name another file.")
+    if header(source).get("architecture") == ARCHITECTURE:
+        generator = load_generator(source)
+    else:
+        generator = from_checkpoint(load_state(source))
+    if channel_order is not None:
+        generator.config = replace(generator.config, channel_order=channel_order)
+    save_generator(generator, target, {"source": source.name, "source_sha256": sha256_of(source)})
+    return load_generator(target)

@@ -1,0 +1,88 @@
+"""What an inpainter learns from and is measured on: pictures, those held out of them, and holes."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from autoremove.training.held_out import HeldOut
+from autoremove.training.holes import HoleMix, Silhouettes
+from autoremove.training.inpainter_config import InpainterConfig
+from autoremove.training.record import data_digest
+from autoremove.training.scenes import Batches, SceneCache, Source, labelled_scenes, pictures_in, plain_scenes
+from autoremove.training.sketches import Sketches
+
+_log = logging.getLogger("autoremove")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The files of a run: scenes and labelled pictures to learn from, pictures to measure on."""
+
+    plain: list[Source]
+    labelled: list[Source]
+    held_out: list[Path]
+
+    @classmethod
+    def of(cls, config: InpainterConfig) -> Pictures:
+        """The pictures that ``config`` names; without a folder to validate on, some are held out.
+
+        Raises InputError for a folder without pictures.
+        """
+        plain = plain_scenes(Path(folder) for folder in config.data)
+        labelled = (
+            labelled_scenes(Path(config.instances), config.instances_prefixes) if config.instances else []
+        )
+        if config.validation:
+            return cls(plain, labelled, pictures_in(Path(config.validation)))
+        held, rest = split(plain, config.hold_out)
+        if not rest:
+            _log.warning("One picture alone: what is validated is what is learnt, and says little.")
+        return cls(rest or plain, labelled, [source.picture for source in held])
+
+    def record(self, config: InpainterConfig) -> dict[str, str | int]:
+        """What a run notes of its data: how much there is, and digests by which it is known again."""
+        learnt = [p for s in (*self.plain, *self.labelled) for p in (s.picture, s.objects) if p is not None]
+        shapes = [Path(config.silhouettes)] if config.silhouettes else []
+        return {
+            "pictures": len(self.plain) + len(self.labelled),
+            "held_out": len(self.held_out),
+            "data_digest": data_digest([*learnt, *shapes]),
+            "held_out_digest": data_digest(self.held_out),
+        }
+
+
+def split(pictures: list[Source], every: int) -> tuple[list[Source], list[Source]]:
+    """Every so many-th picture, and the rest; of few pictures more often, so that four are held out."""
+    step = min(max(2, every), max(min(5, len(pictures)), len(pictures) // 4))
+    return pictures[::step], [picture for number, picture in enumerate(pictures) if number % step]
+
+
+def hole_mixes(config: InpainterConfig) -> tuple[HoleMix, HoleMix]:
+    """The holes to learn on, and those to measure on (silhouettes, where there are any).
+
+    Raises InputError for silhouettes that cannot be read.
+    """
+    shapes = Silhouettes.load(Path(config.silhouettes)) if config.silhouettes else None
+    learnt = HoleMix(
+        shapes, config.silhouette_share, config.brush_share, standing_share=config.standing_share
+    )
+    return learnt, HoleMix(shapes, silhouette_share=1.0) if shapes else learnt
+
+
+def training_batches(pictures: Pictures, config: InpainterConfig, holes: HoleMix, cache_dir: Path) -> Batches:
+    """Crops of the pictures, the labelled ones weighted to their share; decoded into ``cache_dir``."""
+    plain, labelled = len(pictures.plain), len(pictures.labelled)
+    share = config.instances_share if labelled else 0.0
+    weights = [(1 - share) / plain] * plain + [share / max(1, labelled)] * labelled
+    cache = SceneCache.of([*pictures.plain, *pictures.labelled], cache_dir, config.short_side)
+    sketches = Sketches(config.sketch_share)
+    return Batches(cache, holes, config.seed, np.array(weights), config.workers, sketches=sketches)
+
+
+def held_out(pictures: Pictures, config: InpainterConfig, holes: HoleMix) -> HeldOut:
+    """The pictures to measure on, with the same holes in every run."""
+    return HeldOut.of(pictures.held_out, holes, count=config.validation_pictures, size=config.validation_size)
