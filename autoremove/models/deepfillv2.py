@@ -101,8 +101,8 @@ class Generator(nn.Module):
         """Fill the hole twice: (coarse, refined), both N x 3 x H x W, raw outputs over the whole picture.
 
         image: N x 3 x H x W RGB in -1..1, not masked. mask: N x 1 x H x W, 1 = hole. sketch: N x 1 x H x W
-        lines in 0..1, only for a network of 6 input channels. Any size; what is no multiple of 8 is padded
-        by reflection inside. Paste with ``refined * mask + image * (1 - mask)``.
+        lines in 0..1, for a network of 6 input channels alone, which may go without. Any size; what is no
+        multiple of 8 is padded by reflection inside. Paste with ``refined * mask + image * (1 - mask)``.
         """
         height, width = image.shape[-2:]
         image, mask, sketch = self.padded(image, mask.to(image.dtype), sketch)
@@ -138,7 +138,7 @@ class Generator(nn.Module):
         self, image: Tensor, mask: Tensor, sketch: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """As the network sees them: multiples of 8, its own channel order and range."""
-        if (sketch is not None) != (self.config.in_channels == 6):
+        if sketch is not None and self.config.in_channels != 6:
             raise ValueError(f"sketch does not fit a network of {self.config.in_channels} input channels")
         smallest = 72 if self.config.padding == "reflect" else 8
         image = self._inward(_padded(image, smallest))
@@ -148,8 +148,8 @@ class Generator(nn.Module):
         """Planes of the first stage from a picture without its hole."""
         masked = known + mask if self.config.input_form == "unit" else known
         planes = [masked, torch.ones_like(mask), mask] if self.config.in_channels > 4 else [masked, mask]
-        if sketch is not None:
-            planes.insert(1, sketch * mask)
+        if self.config.in_channels == 6:  # nothing drawn is what training shows it too
+            planes.insert(1, torch.zeros_like(mask) if sketch is None else sketch * mask)
         return torch.cat(planes, 1)
 
     def refining_input(self, merged: Tensor, mask: Tensor) -> Tensor:

@@ -179,8 +179,9 @@ def test_sketch_counts_only_in_the_hole() -> None:
 
 def test_sketch_must_fit_the_network() -> None:
     image, mask = scene()
-    with pytest.raises(ValueError, match="6 input channels"):
-        small(in_channels=6)(image, mask)
+    guided = small(in_channels=6)
+    assert torch.equal(guided(image, mask)[1], guided(image, mask, torch.zeros_like(mask))[1])
+    assert not torch.equal(guided(image, mask)[1], guided(image, mask, mask)[1])
     with pytest.raises(ValueError, match="5 input channels"):
         small()(image, mask, mask)
 

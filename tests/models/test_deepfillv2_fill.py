@@ -150,8 +150,10 @@ def test_a_sketch_and_a_boolean_mask() -> None:
     torch.testing.assert_close(
         net.fill(image, mask.bool(), sketch), by_the_whole(net, image, mask, sketch), **CLOSE
     )
-    with pytest.raises(ValueError, match="6 input channels"):
-        net.fill(image, mask)
+    nothing_drawn = net.fill(image, mask)
+    torch.testing.assert_close(
+        nothing_drawn, by_the_whole(net, image, mask, torch.zeros_like(sketch)), **CLOSE
+    )
 
 
 def test_lower_precision_is_taken_only_where_it_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,3 +230,17 @@ def test_thin_layers_run_in_channels_last(cnum: int) -> None:
     size_hw = (33, 57)
     image, mask = picture(size_hw), holes("several", size_hw)
     torch.testing.assert_close(net.fill(image, mask), by_the_whole(net, image, mask), **CLOSE)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_is_never_waited_for() -> None:
+    size_hw = (75, 120)
+    net, image, mask = lively().cuda(), picture(size_hw).cuda(), holes("unlike", size_hw)
+    wanted = by_the_whole(net, image, mask.cuda())
+    net.fill_with_sources(image, mask)  # libraries that are loaded at the first call may wait
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        filled, _ = net.fill_with_sources(image, mask)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    torch.testing.assert_close(filled, wanted, atol=1e-3, rtol=0.0)
