@@ -31,6 +31,9 @@ from autoremove.evaluation.table import markdown, write_json
 
 PAGE = ROOT / "benchmarks" / "RESULTS.md"
 
+TIMED = ("speed", "time", "generator", "fill-large")
+"""Sections that repeat what they time."""
+
 
 def command_of(name: str, data: str, work: str, limit: int | None, device: str) -> list[str]:
     """The command that makes one section's figures."""
@@ -45,7 +48,7 @@ def told(name: str, command: list[str]) -> str:
 def measure(name: str, options: argparse.Namespace) -> None:
     """Run one section and add to its figures where and how they were made."""
     section, target = SECTIONS[name], options.work / f"{name}.json"
-    extra = ["--runs", str(options.runs)] if name in ("speed", "time") else []
+    extra = ["--runs", str(options.runs)] if name in TIMED else []
     extra += ["--confidence", shipped_confidence()] if name == "small" else []
     command = command_of(name, str(options.data), str(options.work), options.limit, options.device)
     start = [sys.executable] if section.script else [sys.executable, "-m", "autoremove"]
