@@ -155,6 +155,21 @@ def told(name: str, row: dict[str, Any]) -> str:
     )
 
 
+def tables(result: dict[str, Any]) -> list[list[list[str]]]:
+    """For the page of results: a row a picture, and the stages of each."""
+    rows = [["picture", "size", "removed", "s", "spread", "CPU s", "peak MB"]]
+    stages = [["picture", "stage", "s"]]
+    for name in (PHOTO, PANORAMA):
+        if name in result:
+            row = result[name]
+            size = f"{row['size_hw'][1]} x {row['size_hw'][0]}"
+            spread_of = f"{row['least']:.1f} to {row['most']:.1f}"
+            seconds = [f"{row['median']:.1f}", spread_of, f"{row['cpu_seconds']:.1f}"]
+            rows.append([name, size, str(row["objects"]), *seconds, str(row["peak_memory_mb"])])
+            stages += [[name, stage, f"{spent:.2f}"] for stage, spent in row["stages"].items()]
+    return [rows, stages]
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description="Seconds and memory of removal from large pictures.")

@@ -220,7 +220,7 @@ SECTIONS = {
         device=False,
         needs="runs/inpainter/log.jsonl",
     ),
-    "generator": Section(("benchmarks/generator.py",), _told_by("generator")),
+    "generator": Section(("benchmarks/generator.py",), _told_by("generator_tables"), device=False),
     "fill-large": Section(("benchmarks/fill_large.py",), _told_by("fill_large"), device=False),
     "speed": Section(("benchmarks/speed.py",), _speed),
 }

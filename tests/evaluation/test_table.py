@@ -95,8 +95,10 @@ def test_goals_of_filling(results):
             "models": rows(deepfillv2=(18, 0.9), telea=(16, 0.91), ns=(17, 0.8), patchmatch=(15, 0.7))
         },
         "removal": {"psnr_object": 17.0, "psnr_untouched": 17.5, "psnr_model_true_mask": 18.0, **masks},
-        "generator": {"speedup": {"512": 4.5}, "memory_gb": {"1024": 3.0}},
-        "fill-large": {"photo": {"seconds": 12.0}},
+        "generator": {
+            "sizes": {"full": {"512": {"times_faster": 4.5}, "1024": {"memory": {"fill": {"peak_gb": 3.0}}}}}
+        },
+        "fill-large": {"photo": {"median": 12.0}},
     }
     table = {row[0]: row[2:4] for row in results.goals_table(results.FILLING, figures, {})}
     assert table["hole PSNR over the better of Telea and Navier-Stokes, dB"] == ["+1.00", "no"]
@@ -106,9 +108,9 @@ def test_goals_of_filling(results):
     assert table[own] == ["-0.50", "no"]
     assert table["real pairs, true masks: PSNR over the best baseline, dB"] == ["+2.00", "yes"]
     assert table["forward pass at 512: times faster than the plain form"] == ["4.5", "yes"]
-    assert table["forward pass at 1024: memory, GB"] == ["3.00", "no"]
+    assert table["the same at 1024: memory, GB"] == ["3.00", "no"]
     assert table["12 MP photo, three people, two cores: s"] == ["12.0", "yes"]
-    assert table["100 MP panorama: memory, GB"] == ["-", "-"]
+    assert table["100 MP panorama: memory, MB"] == ["-", "-"]
 
 
 def test_the_curve_of_training_is_thinned(results):
