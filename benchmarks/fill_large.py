@@ -15,10 +15,8 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +25,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from machine import ROOT, commit, in_words, machine
-from speed import photo_of, spread
+from machine import commit, in_words, machine
+from speed import photo_of, spread, timed
 
 PEOPLE = ((30, 380, 250, 920), (205, 385, 355, 880))
 """Two of bus.jpg with what is round them, x1, y1, x2, y2."""
@@ -94,25 +92,14 @@ def ground(size_hw: tuple[int, int], rng: Any) -> Any:
 def run_once(picture: Path, folder: Path, options: Sequence[str], threads: int) -> Run:
     """One cold `autoremove run`; ends this script where it fails."""
     output = folder / "out"
-    command = [sys.executable, "-m", "autoremove", "run", str(picture), "--output", str(output)]
-    command += ["--cache", str(folder / "store"), "--quiet", "--no-report", *options]
+    arguments = ["run", str(picture), "--output", str(output), "--cache", str(folder / "store")]
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    with tempfile.TemporaryFile() as said:
-        started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            sys.exit(f"{' '.join(command)} failed:\n{said.read().decode(errors='replace')}")
+    spent = timed([*arguments, "--quiet", "--no-report", *options], environment)
     row = json.loads((output / "journal.jsonl").read_text().splitlines()[-1])
     stages: dict[str, float] = {}
     for step in row["steps"]:  # a stage behind the mask runs twice where the audit asks for it
         stages[step["stage"]] = stages.get(step["stage"], 0.0) + step["seconds"]
-    scale = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, kilobytes elsewhere
-    cpu = usage.ru_utime + usage.ru_stime
-    return Run(seconds, cpu, usage.ru_maxrss / scale, stages, len(row["objects"]))
+    return Run(*spent, stages, len(row["objects"]))
 
 
 def summary(rows: Sequence[Run], size_hw: tuple[int, int]) -> dict[str, Any]:

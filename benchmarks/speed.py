@@ -19,9 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -54,12 +54,20 @@ def photos_to(folder: Path) -> int:
     return len(PHOTOS)
 
 
-def timed(arguments: Sequence[str]) -> tuple[float, float]:
-    """Seconds and peak memory in MB of one `autoremove` process; ends this script where it fails."""
+class Process(NamedTuple):
+    """Wall and CPU seconds of a finished process, and its peak memory in MB."""
+
+    seconds: float
+    cpu_seconds: float
+    memory_mb: float
+
+
+def timed(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Process:
+    """One `autoremove` process, in this environment or another; ends this script where it fails."""
     command = [sys.executable, "-m", "autoremove", *arguments]
     with tempfile.TemporaryFile() as said:
         started = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -67,10 +75,10 @@ def timed(arguments: Sequence[str]) -> tuple[float, float]:
             said.seek(0)
             sys.exit(f"{' '.join(command)} failed:\n{said.read().decode(errors='replace')}")
     scale = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, kilobytes elsewhere
-    return seconds, usage.ru_maxrss / scale
+    return Process(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / scale)
 
 
-def one_round(folder: Path, device: str) -> dict[str, tuple[float, float]]:
+def one_round(folder: Path, device: str) -> dict[str, Process]:
     """One pass over all scenarios with a store of its own."""
     found = {"help": timed(["--help"])}
     for name, more in SCENARIOS.items():
@@ -105,11 +113,11 @@ def measure(runs: int, device: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         photos = photos_to(Path(name) / "photos")
         rounds = [one_round(Path(name) / f"round-{number}", device) for number in range(runs + 1)][1:]
-    per_photo = {key: spread([row[key][0] / photos for row in rounds]) for key in SCENARIOS}
+    per_photo = {key: spread([row[key].seconds / photos for row in rounds]) for key in SCENARIOS}
     return {
         "seconds_per_photo": per_photo,
-        "help_seconds": spread([row["help"][0] for row in rounds]),
-        "peak_memory_mb": {key: max(round(row[key][1]) for row in rounds) for key in SCENARIOS},
+        "help_seconds": spread([row["help"].seconds for row in rounds]),
+        "peak_memory_mb": {key: max(round(row[key].memory_mb) for row in rounds) for key in SCENARIOS},
         "photos": list(PHOTOS),
         "device": device,
         "command": " ".join(["python", "benchmarks/speed.py", f"--runs {runs} --device {device}"]),
