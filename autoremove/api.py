@@ -77,19 +77,24 @@ def inpaint(
     device: str = "auto",
     settings: Mapping[str, Any] | None = None,
     sketch: NDArray[Any] | PathLike[str] | str | Any | None = None,
+    edges: NDArray[Any] | PathLike[str] | str | Any | None = None,
 ) -> Any:
     """Fill the masked part of a picture.
 
     ``image`` as in :func:`remove`. ``mask``: an array, a PIL image or a path, of the picture's upright size,
     True or 1 = fill; of a grey mask what is above half of white is filled. ``settings``: fields of the
     inpaint stage, ``{"context": 0.8}``. ``sketch``: lines of what is to be there, as :func:`read_sketch`
-    takes them; what lies outside the mask counts for nothing. Returns the same kind as ``image``; raises
-    UsageError for a mask or a sketch of another size, RecipeError for settings that do not exist,
-    WeightsError for a sketch with weights that were not trained with sketches.
+    takes them; what lies outside the mask counts for nothing. ``edges``: the same, or another picture, as
+    :func:`read_edges` takes them. Returns the same kind as ``image``; raises UsageError for a mask or a
+    sketch of another size, or for both a sketch and edges, RecipeError for settings that do not exist,
+    WeightsError for either with weights that were not trained with sketches.
     """
+    if sketch is not None and edges is not None:
+        raise UsageError("There are a sketch and edges.", hint="Give one: edges take drawings too.")
     rgb, back = images.from_any(image)
     size_hw = (rgb.shape[0], rgb.shape[1])
     holes, lines = read_mask(mask, size_hw), None if sketch is None else read_sketch(sketch, size_hw)
+    lines = lines if edges is None else read_edges(edges, holes)
     patches = fill(rgb, holes, model=model, weights=weights, device=device, settings=settings, sketch=lines)
     return back(patches)
 
@@ -120,12 +125,16 @@ def fill(
 
 
 def check_takes_sketch(model: str, weights: str) -> None:
-    """Raises UsageError for a model without a network, WeightsError for weights that know no sketches."""
+    """Raises UsageError for a model that follows no lines, WeightsError for weights that know no sketches."""
     from autoremove.models import cache
+    from autoremove.models.families import INPAINTERS
 
-    if model != "deepfillv2":
-        raise UsageError(f"The model {model} follows no sketch.", hint="Use the model deepfillv2.")
-    if cache.load("inpainter", weights).config.in_channels != 6:
+    able = [name for name, family in INPAINTERS.items() if family.lines]
+    if model not in able:
+        raise UsageError(
+            f"The model {model} follows no sketch.", hint=f"Use the model {' or '.join(able)}."
+        )
+    if model == "deepfillv2" and cache.load("inpainter", weights).config.in_channels != 6:
         raise WeightsError(
             f"The weights {weights!r} have no sketch channel.",
             hint="Name weights that were trained with one; `autoremove train inpainter --data DIR "
@@ -170,6 +179,20 @@ def read_sketch(sketch: Any, size_hw: tuple[int, int]) -> Mask:
             hint="Draw thin lines on paper of one colour or none, not on the picture itself.",
         )
     return lines
+
+
+def read_edges(edges: Any, holes: Mask) -> Mask:
+    """Edges to put into ``holes`` (H x W), of a drawing or of another picture: H x W bool.
+
+    ``edges``: array, PIL image or path. A drawing is taken as :func:`read_sketch` takes it, with its errors;
+    of anything else the Canny edges are taken, scaled to cover the picture.
+    """
+    from autoremove.models.edgeconnect_lines import edges_of, is_drawing
+
+    array = edges if isinstance(edges, np.ndarray) else _drawing(edges)
+    if is_drawing(array):
+        return read_sketch(array, (holes.shape[0], holes.shape[1]))
+    return edges_of(images.from_any(array)[0], holes)
 
 
 def _drawing(sketch: Any) -> NDArray[np.uint8]:

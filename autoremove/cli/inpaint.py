@@ -18,17 +18,18 @@ from autoremove.errors import EXIT_SOME_FAILED, InputError, OutputError, Picture
 
 @dataclass(frozen=True)
 class Fill:
-    """With what to fill, as ``api.fill`` takes it."""
+    """With what to fill, as ``api.fill`` takes it; ``edges``: what is to be followed may be a picture too."""
 
     model: str
     weights: str
     device: str
     settings: dict[str, Any]
+    edges: bool = False
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture: its file, its mask (None where there is none), its sketch if any, what is written."""
+    """One picture: its file, its mask (None where there is none), its sketch or edges if any, what is written."""
 
     source: Path
     hole: Path | None
@@ -49,6 +50,11 @@ class Job:
 @click.option(
     "--sketch", type=click.Path(path_type=Path), help="Drawn lines to follow: a file, or folder for a folder."
 )
+@click.option(
+    "--edges",
+    type=click.Path(path_type=Path),
+    help="As --sketch, or another picture, whose edges are followed.",
+)
 @device_option
 @click.option(
     "--set",
@@ -66,6 +72,7 @@ def command(
     mask: Path,
     output: Path,
     sketch: Path | None,
+    edges: Path | None,
     quiet: bool,
     **options: Any,
 ) -> None:
@@ -75,15 +82,18 @@ def command(
     autoremove inpaint photo.jpg hole.png -o filled.jpg
     autoremove inpaint photos/ masks/ -o filled/
     autoremove inpaint photo.jpg hole.png --sketch edges.png -o filled.jpg
+    autoremove inpaint photo.jpg hole.png --model edgeconnect --edges other.jpg -o filled.jpg
 
     A mask has the size of the picture as a viewer shows it (upright). In folders the mask of sub/photo.jpg is
     sub/photo.jpg.png or sub/photo.png. The output keeps the format of the picture.
 
     A sketch tells the network which edges to put into the hole: thin lines, white on black, black on white or
-    on transparent paper, as large as the picture. It needs weights that were trained with sketches.
+    on transparent paper, as large as the picture. It needs weights that were trained with sketches, or
+    edgeconnect. Edges may be such lines too, or any other picture, which is scaled to cover this one.
     """
-    jobs = paired(absolute(image), absolute(mask), absolute(output), sketch and absolute(sketch))
-    fill = prepared(quiet=quiet, sketched=sketch is not None, **options)
+    drawn = followed(sketch, edges)
+    jobs = paired(absolute(image), absolute(mask), absolute(output), drawn)
+    fill = prepared(quiet=quiet, drawn=drawn is not None, edges=edges is not None, **options)
     failed = 0
     for job in jobs:
         try:
@@ -99,8 +109,23 @@ def command(
         ctx.exit(EXIT_SOME_FAILED)
 
 
+def followed(sketch: Path | None, edges: Path | None) -> Path | None:
+    """The file or folder of what is to be followed; raises UsageError for two of them."""
+    if sketch and edges:
+        raise UsageError("--sketch and --edges are both given.", hint="Give one: --edges takes drawings too.")
+    found = sketch or edges
+    return found and absolute(found)
+
+
 def prepared(
-    model: str, weights: str, device: str, settings: Sequence[str], quiet: bool, sketched: bool
+    *,
+    model: str,
+    weights: str,
+    device: str,
+    settings: Sequence[str],
+    quiet: bool,
+    drawn: bool,
+    edges: bool,
 ) -> Fill:
     """Everything that does not depend on a picture, checked before the first one."""
     from autoremove import api
@@ -111,9 +136,9 @@ def prepared(
     build_stage("inpaint", {**chosen, "model": model, "weights": weights}, "cpu")
     on = announced_device(device, quiet)
     build_stage("inpaint", {**chosen, "model": model, "weights": weights}, on).weights_digest()
-    if sketched:
+    if drawn:
         api.check_takes_sketch(model, weights)
-    return Fill(model, weights, on, chosen)
+    return Fill(model, weights, on, chosen, edges)
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -144,7 +169,7 @@ def fill_one(job: Job, fill: Fill) -> None:
     lines = None
     if job.sketch is not None:
         with _naming(job.sketch):
-            lines = api.read_sketch(job.sketch, size_hw)
+            lines = api.read_edges(job.sketch, holes) if fill.edges else api.read_sketch(job.sketch, size_hw)
     patches = api.fill(
         rgb,
         holes,
@@ -176,7 +201,7 @@ def paired(image: Path, mask: Path, output: Path, sketch: Path | None = None) ->
         if not path.exists():
             raise InputError(f"There is no file or folder {path}.", hint="Check the path.")
     if len({path.is_dir() for path in given}) > 1:
-        names = "IMAGE and MASK" if sketch is None else "IMAGE, MASK and --sketch"
+        names = "IMAGE and MASK" if sketch is None else "IMAGE, MASK and --sketch or --edges"
         raise UsageError(f"{names} must {'all' if sketch else 'both'} be files or folders.")
     if not image.is_dir():
         return [Job(image, mask, sketch, _target(image, output))]

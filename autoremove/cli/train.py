@@ -80,12 +80,40 @@ def inpainter(**options: Any) -> None:
     settings `inpainter-finetune`; without it begins anew with `inpainter`; --config takes these names too.
     Without --validation every twentieth picture is held out, of few pictures more.
     """
+    _fill("inpainter", options)
+
+
+NEIGHBOURS = {
+    "edgeconnect": "EdgeConnect: edges first, then colours (Nazeri et al. 2019).",
+    "partialconv": "The U-Net of partial convolutions (Liu et al. 2018).",
+    "gain": "GAIN, with streams for gradients and for pixels (2019).",
+    "deepfillv1": "DeepFillv1, contextual attention without gates (Yu et al. 2018).",
+    "glcic": "Global&Local, completion judged whole and in part (Iizuka et al. 2017).",
+    "srgan": "SRResNet and SRGAN, which enlarge four times (Ledig et al. 2017).",
+}
+
+
+def _neighbour(name: str, about: str) -> None:
+    """One command a network: they differ in nothing but the settings that they begin with."""
+
+    @command.command(name, help=f"{about}\n\nSettings: training/configs/{name}.yaml.")
+    @training_options
+    def train(**options: Any) -> None:
+        _fill(name, options)
+
+
+for _name, _about in NEIGHBOURS.items():
+    _neighbour(_name, _about)
+
+
+def _fill(network: str, options: dict[str, Any]) -> None:
+    """Train what fills or enlarges pictures: one trainer, settings by the name of the network."""
     from dataclasses import replace
 
     from autoremove.training import inpainter as room
     from autoremove.training.inpainter_config import read_settings
 
-    config = read_settings(options["config"], options["assignments"])
+    config = read_settings(options["config"], options["assignments"], network)
     config = replace(config, data=options["data"], threads=options["threads"] or config.threads)
     if options["validation"]:
         config = replace(config, validation=options["validation"])

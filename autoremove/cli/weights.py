@@ -9,12 +9,13 @@ import click
 
 from autoremove.cli.lazy import say
 from autoremove.cli.text import bytes_as_text, columns
-from autoremove.errors import EXIT_WEIGHTS
+from autoremove.errors import EXIT_WEIGHTS, UsageError
 
 if TYPE_CHECKING:
     from autoremove.models.weights import Status
 
-KINDS = ("detector", "segmenter", "masknet", "inpainter")
+NEIGHBOURS = ("edgeconnect", "partialconv", "gain", "deepfillv1", "glcic", "srgan")
+KINDS = ("detector", "segmenter", "masknet", "inpainter", *NEIGHBOURS)
 """As in ``models.weights_table``; a test holds the two together."""
 
 kind_option = click.option("--kind", type=click.Choice(KINDS), help="Which, where a name stands for several.")
@@ -73,22 +74,35 @@ def fetch(name: str, kind: str | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Safetensors to write.")
 @click.option(
+    "--model",
+    type=click.Choice(("deepfillv2", *NEIGHBOURS)),
+    default="deepfillv2",
+    show_default=True,
+    help="Whose checkpoint it is.",
+)
+@click.option(
     "--channel-order",
     type=click.Choice(("rgb", "bgr")),
     help="In which order the network takes colours, where it is not that of its kind.",
 )
-def convert(file: Path, output: Path, channel_order: str | None) -> None:
-    """Write the DeepFillv2 checkpoint FILE (a path, or a name of the list) in our own form.
+def convert(file: Path, output: Path, model: str, channel_order: str | None) -> None:
+    """Write the public checkpoint FILE (a path, or a name of the list) in our own form.
 
     \b
     autoremove weights convert states_tf_places2.pth -o places2.safetensors
     autoremove inpaint photo.jpg hole.png -o filled.jpg --weights places2.safetensors
 
-    Known are the spellings of the two PyTorch ports of the official weights, of MMagic and of csqiangwen.
-    Fills in wrong colours ask for the other --channel-order.
+    Of DeepFillv2 the spellings of the two PyTorch ports of the official weights, of MMagic and of csqiangwen
+    are known. Fills in wrong colours ask for the other --channel-order, which only DeepFillv2 has.
     """
     from autoremove.models import conversion, weights
 
+    if model != "deepfillv2":
+        if channel_order:
+            raise UsageError(f"{model} has no --channel-order.", hint="Leave it out.")
+        conversion.convert_network(weights.resolve(file, model), output, model)
+        click.echo(f"{output}: {model}, {bytes_as_text(output.stat().st_size)}")
+        return
     config = conversion.convert(weights.resolve(file, "inpainter"), output, channel_order).config
     click.echo(
         f"{output}: cnum {config.cnum}, {config.in_channels} input channels, "

@@ -145,6 +145,7 @@ def about_inpainter(stages: Sequence[Stage], text: str) -> dict[str, Any]:
     Raises UsageError where weights are named for a model that has none, WeightsError where there are none.
     """
     from autoremove.models import cache
+    from autoremove.models.families import INPAINTERS
 
     stage = inpainter(stages, text)
     digest = stage.weights_digest()
@@ -152,7 +153,7 @@ def about_inpainter(stages: Sequence[Stage], text: str) -> dict[str, Any]:
         raise UsageError(f"--models {text}: {stage.model} has no weights.", hint="Leave out the @ part.")
     if digest is None:
         return {"parameters": None, "weights": None}
-    network = cache.load("inpainter", stage.weights, stage.device)
+    network = cache.load(INPAINTERS[stage.model].kind, stage.weights, stage.device)
     return {"parameters": sum(p.numel() for p in network.parameters()), "weights": digest}
 
 

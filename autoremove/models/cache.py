@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from autoremove.errors import WeightsError
+from autoremove.models import network_files
+from autoremove.models.families import NETWORKS
 from autoremove.models.weights import resolve
 
 _lock = threading.Lock()
@@ -17,7 +19,8 @@ def load(kind: str, name: str, device: str = "cpu", *, trust: bool = False) -> A
     """The network of a kind (``weights_table.KINDS``) with the weights of a name or path, on a torch device.
 
     detector: :class:`~autoremove.models.yolo.Detector`, with masks if its network gives them; segmenter:
-    :class:`~autoremove.models.sam.SamSegmenter`; masknet: MaskNet; inpainter: the DeepFillv2 Generator.
+    :class:`~autoremove.models.sam.SamSegmenter`; masknet: MaskNet; inpainter: the DeepFillv2
+    Generator; a name in ``families.NETWORKS``: that network.
     A file that changed on disk is loaded anew. Raises WeightsError as ``weights.resolve`` and the loaders do.
     """
     path = resolve(name, kind)
@@ -39,6 +42,8 @@ def _load(kind: str, path: Path, identity: tuple[int, int], device: str, trust: 
         return load_masknet(path, device)
     if kind == "inpainter":
         return _inpainter(path, device, trust)
+    if kind in NETWORKS:
+        return network_files.load(path, kind, trust=trust).to(device)
     if kind == "segmenter":
         return _segmenter(path, device)
     if kind == "detector":

@@ -1,11 +1,13 @@
-"""DeepFillv2 checkpoints of others, written anew in our own form: half precision in a safetensors file."""
+"""Checkpoints of others, written anew in our own form: half precision in a safetensors file."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from autoremove.errors import UsageError
+from autoremove.models import network_files
 from autoremove.models.checkpoints import header, load_state, sha256_of
 from autoremove.models.deepfillv2 import (
     ARCHITECTURE,
@@ -24,12 +26,7 @@ def convert(source: Path, target: Path, channel_order: str | None = None) -> Gen
     Raises WeightsError for an unknown or damaged checkpoint, UsageError for a target that cannot be meant,
     OutputError if it cannot be written.
     """
-    if target.suffix != ".safetensors":
-        raise UsageError(
-            f"The output {target} is not named as safetensors.", hint=f"Name it {target.stem}.safetensors."
-        )
-    if target.exists() and target.samefile(source):
-        raise UsageError(f"The output {target} is the input.", hint="Name another file.")
+    _check_target(source, target)
     if header(source).get("architecture") == ARCHITECTURE:
         generator = load_generator(source)
     else:
@@ -38,3 +35,20 @@ def convert(source: Path, target: Path, channel_order: str | None = None) -> Gen
         generator.config = replace(generator.config, channel_order=channel_order)
     save_generator(generator, target, {"source": source.name, "source_sha256": sha256_of(source)})
     return load_generator(target)
+
+
+def convert_network(source: Path, target: Path, name: str) -> Any:
+    """The same for another network (a key of ``families.NETWORKS``); returns it as read back."""
+    _check_target(source, target)
+    origin = {"source": source.name, "source_sha256": sha256_of(source)}
+    network_files.save_network(network_files.load(source, name), target, origin)
+    return network_files.load_network(target)
+
+
+def _check_target(source: Path, target: Path) -> None:
+    if target.suffix != ".safetensors":
+        raise UsageError(
+            f"The output {target} is not named as safetensors.", hint=f"Name it {target.stem}.safetensors."
+        )
+    if target.exists() and target.samefile(source):
+        raise UsageError(f"The output {target} is the input.", hint="Name another file.")

@@ -114,6 +114,11 @@ class Generator(nn.Module):
             self.outward(torch.tanh(refined.float()))[..., :height, :width],
         )
 
+    def raw(self, image: Tensor, mask: Tensor, sketch: Tensor | None = None) -> Tensor:
+        """The refined picture everywhere, N x 3 x H x W, as :meth:`forward` gives it."""
+        refined: Tensor = self(image, mask, sketch)[1]
+        return refined
+
     def fill(self, image: Tensor, mask: Tensor, sketch: Tensor | None = None, **how: Any) -> Tensor:
         """Picture with its hole filled, N x 3 x H x W, computing only what the hole depends on.
 

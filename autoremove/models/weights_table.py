@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-KINDS = ("detector", "segmenter", "masknet", "inpainter")
+KINDS = (
+    "detector",
+    "segmenter",
+    "masknet",
+    "inpainter",
+    "edgeconnect",
+    "partialconv",
+    "gain",
+    "deepfillv1",
+    "glcic",
+    "srgan",
+)
+"""What weights are for; ``inpainter`` are those of DeepFillv2, its neighbours go by their own names."""
 
 _ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything"

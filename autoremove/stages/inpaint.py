@@ -12,6 +12,7 @@ import numpy as np
 
 from autoremove.errors import RecipeError, ReviewNeeded
 from autoremove.models import memory
+from autoremove.models.families import INPAINTERS
 from autoremove.stages import network, residuals
 from autoremove.stages.base import SPEED_ONLY, StageFields
 from autoremove.stages.joining import joined, patch_box
@@ -39,10 +40,11 @@ class Scene(NamedTuple):
 class Inpaint(StageFields):
     """Fill the holes on crops round them.
 
-    ``model``: ``deepfillv2`` (Yu et al. 2019), ``patchmatch`` (Wexler et al. 2007 with Barnes et al. 2009),
-    ``telea`` (2004) or ``ns`` (Navier-Stokes, Bertalmio et al. 2001). ``detail``: what makes a network's fill
-    sharp at full size: ``patches`` (its forms, rebuilt from patches of the picture itself), ``residuals``
-    (the fine structure of the places its attention copied from, after Yi et al. 2020) or ``none``.
+    ``model``: a network (``families.INPAINTERS``: ``deepfillv2``, Yu et al. 2019, and its neighbours),
+    ``patchmatch`` (Wexler et al. 2007 with Barnes et al. 2009), ``telea`` (2004) or ``ns`` (Navier-Stokes,
+    Bertalmio et al. 2001). ``detail``: what makes a network's fill sharp at full size: ``patches`` (its
+    forms, rebuilt from patches of the picture itself), ``residuals`` (the fine structure of the places its
+    attention copied from, after Yi et al. 2020) or ``none``.
     ``side``: longer side of a crop as the network sees it, in pixels. ``context``: surroundings on each side
     of a hole, as a share of its longer side. ``max_share``: a mask that covers more of the picture is not
     filled but put up for review. ``radius``: of telea and ns, in pixels. ``crops``: at most so many at
@@ -71,6 +73,12 @@ class Inpaint(StageFields):
         for name, words in (("model", MODELS), ("detail", DETAILS), ("precision", PRECISIONS)):
             if getattr(self, name) not in words:
                 raise RecipeError(f"inpaint.{name}: {getattr(self, name)!r} is none of {', '.join(words)}.")
+        family = INPAINTERS.get(self.model)
+        if self.detail == "residuals" and family and not family.sources:
+            raise RecipeError(
+                f"inpaint.detail: {self.model} does not tell where it copied from, as residuals need.",
+                hint="Set inpaint.detail to patches or none.",
+            )
         if self.crops < 1 or self.side < 16:
             raise RecipeError("inpaint: crops must be at least 1 and side at least 16 pixels.")
 
@@ -82,7 +90,8 @@ class Inpaint(StageFields):
     def weights_digest(self) -> str | None:
         from autoremove.models import weights
 
-        return weights.digest(self.weights, "inpainter") if self.model == "deepfillv2" else None
+        family = INPAINTERS.get(self.model)
+        return weights.digest(self.weights, family.kind) if family else None
 
     def __call__(
         self, image: list[Image], mask: list[ObjectMask], sketch: list[Mask] | None = None
@@ -104,7 +113,7 @@ class Inpaint(StageFields):
         return joined(crops, MODELS[self.model](self, scene, crops))
 
 
-def by_deepfillv2(stage: Inpaint, scene: Scene, crops: list[Crop]) -> list[Patch]:
+def by_network(stage: Inpaint, scene: Scene, crops: list[Crop]) -> list[Patch]:
     """The network, on crops of equal size together, and detail for what it gives."""
     shown = [_shown(scene, crop, stage.side) for crop in crops]
     if stage.detail == "residuals":
@@ -113,6 +122,7 @@ def by_deepfillv2(stage: Inpaint, scene: Scene, crops: list[Crop]) -> list[Patch
         stage.weights,
         stage.device,
         stage.side,
+        stage.model,
         # Where nothing else will, composite compares the network's own picture with what is known.
         raw=stage.detail == "none",
         sources=residuals.SOURCES if stage.detail == "residuals" else 0,
@@ -243,7 +253,7 @@ DETAILS: dict[str, Callable[[Scene, Crop, Seen, Answer], Patch]] = {
 }
 
 MODELS: dict[str, Callable[[Inpaint, Scene, list[Crop]], list[Patch]]] = {
-    "deepfillv2": by_deepfillv2,
+    **dict.fromkeys(INPAINTERS, by_network),
     "patchmatch": by_patchmatch,
     "telea": by_diffusion,
     "ns": by_diffusion,

@@ -57,7 +57,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Asking:
-    """How the network is asked.
+    """How the network is asked; ``model``: which one (a key of ``families.INPAINTERS``).
 
     ``side``: longest side of a crop. ``raw``: its own picture is wanted outside the holes too. ``sources``:
     so many sources of each place are wanted, 0 = none. ``most``: crops at once. ``tiles``: how often crops
@@ -67,6 +67,7 @@ class Asking:
     weights: str
     device: str
     side: int
+    model: str = "deepfillv2"
     raw: bool = False
     sources: int = 0
     most: int = 4
@@ -92,14 +93,11 @@ def answers(asking: Asking, crops: Sequence[Seen]) -> list[Answer]:
 
 def planned(asking: Asking, size_hw: tuple[int, int]) -> Asking:
     """How many crops of a size to try at once, and how large, by the memory that is free."""
-    from autoremove.models import cache
-
-    config = getattr(cache.load("inpainter", asking.weights, asking.device), "config", None)
-    cnum, free = getattr(config, "cnum", 48), memory.free_bytes(asking.device)
+    net, free = loaded(asking), memory.free_bytes(asking.device)
     tiles = asking.tiles
     while True:
         height, width = (side >> tiles for side in size_hw)
-        count = memory.most_at_once(asking.most, (height, width), cnum, free, whole=asking.raw)
+        count = _fitting(asking, net, (height, width), free)
         if count or max(height, width) // 2 < SMALLEST_TILE:
             break
         tiles += 1
@@ -111,6 +109,22 @@ def planned(asking: Asking, size_hw: tuple[int, int]) -> Asking:
         return planned(replace(asking, device="cpu"), size_hw)
     _log.warning("%s: crops are filled %d times smaller, and coarser.", what, 1 << tiles)
     return replace(asking, most=max(1, count), tiles=tiles)
+
+
+def loaded(asking: Asking) -> Any:
+    """The network that is asked."""
+    from autoremove.models import cache
+    from autoremove.models.families import INPAINTERS
+
+    return cache.load(INPAINTERS[asking.model].kind, asking.weights, asking.device)
+
+
+def _fitting(asking: Asking, net: Any, size_hw: tuple[int, int], free: int) -> int:
+    """How many crops of a size go at once."""
+    if hasattr(net, "peak_bytes"):
+        return min(asking.most, int(memory.SHARE * free) // max(1, int(net.peak_bytes(size_hw))))
+    cnum = getattr(getattr(net, "config", None), "cnum", 48)
+    return memory.most_at_once(asking.most, size_hw, cnum, free, whole=asking.raw)
 
 
 def _tried(asking: Asking, batch: Sequence[Seen]) -> list[Answer]:
@@ -143,31 +157,38 @@ def _asked(asking: Asking, batch: Sequence[Seen]) -> list[Answer]:
     """One pass of the network over crops that are padded to one size."""
     import torch
 
-    from autoremove.models import cache
-
-    net = cache.load("inpainter", asking.weights, asking.device)
+    net = loaded(asking)
     shown = [_halved(crop, asking.tiles) for crop in batch]
     size = bucket(shown[0].size_hw, asking.side >> asking.tiles)
     pairs = [padded(crop.image, crop.holes, size) for crop in shown]
     images = torch.from_numpy(np.stack([image for image, _ in pairs])).to(asking.device)
     masks = torch.from_numpy(np.stack([holes for _, holes in pairs])).to(asking.device)[:, None].float()
-    drawn = {}
-    if getattr(getattr(net, "config", None), "in_channels", 5) == 6:
+    drawn = []
+    if takes_lines(net, asking.model) and any(crop.lines is not None for crop in shown):
         lines = np.stack([padded(crop.image, _lines(crop), size)[1] for crop in shown])
-        drawn = {"sketch": torch.from_numpy(lines).to(asking.device)[:, None].float()}
+        drawn = [torch.from_numpy(lines).to(asking.device)[:, None].float()]
     with torch.inference_mode(), _precision(asking):
         signed = images.permute(0, 3, 1, 2).float() / 127.5 - 1
         if asking.sources:
-            filled, sources = net.fill_with_sources(signed, masks, asking.sources, **drawn)
+            filled, sources = net.fill_with_sources(signed, masks, asking.sources, *drawn)
         else:
             sources = None
-            filled = net(signed, masks, **drawn)[1] if asking.raw else net.fill(signed, masks, **drawn)
+            filled = (net.raw if asking.raw else net.fill)(signed, masks, *drawn)
         pixels = ((filled.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     rows = pixels.permute(0, 2, 3, 1).cpu().numpy()
     grids = [_grid(sources, row, asking.tiles) for row in range(len(batch))]
     triples = zip(rows, shown, batch, strict=True)
     fills = [_back(row[: s.size_hw[0], : s.size_hw[1]], whole.size_hw) for row, s, whole in triples]
     return [Answer(fill, grid) for fill, grid in zip(fills, grids, strict=True)]
+
+
+def takes_lines(net: Any, model: str) -> bool:
+    """Whether a network can be told which edges to put into the hole; of DeepFillv2 only some can."""
+    from autoremove.models.families import INPAINTERS
+
+    if model == "deepfillv2":
+        return bool(getattr(getattr(net, "config", None), "in_channels", 5) == 6)
+    return INPAINTERS[model].lines
 
 
 def _precision(asking: Asking) -> AbstractContextManager[Any]:

@@ -24,6 +24,9 @@ CELL = 8
 EVERY = (1 << 62) - 1
 """The bits of all classes."""
 
+CLOSE_UP = 0.3
+"""Of the pictures that are shown alone, the share of which only a part is seen."""
+
 SPARSE = {"CamVid": ("person", "car")}
 """Sources that label only some classes, by a part of their name; of the others nothing is known there."""
 
@@ -205,7 +208,8 @@ def augmented(
         regions = [(0, 0, cx, cy), (cx, 0, size, cy), (0, cy, cx, size), (cx, cy, size, size)]
         zoom = (0.7, 1.5)
     else:
-        regions, zoom = [(0, 0, size, size)], (0.5, 1.3)
+        # Now and then close up: people who fill the picture and whom its border cuts off.
+        regions, zoom = [(0, 0, size, size)], (1.2, 2.4) if rng.random() < CLOSE_UP else (0.5, 1.3)
     parts = [
         placed(pictures[int(i)], canvas, region, rng, float(rng.uniform(*zoom)))
         for i, region in zip(rng.choice(len(pictures), len(regions), p=chances), regions, strict=True)

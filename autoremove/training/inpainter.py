@@ -1,41 +1,38 @@
-"""Training the inpainter: DeepFillv2 against SN-PatchGAN, as a task of the shared loop."""
+"""Training of every network that fills or enlarges pictures, as a task of the shared loop."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from autoremove.errors import DeviceError, UsageError
-from autoremove.models.deepfillv2 import Generator, save_generator
-from autoremove.models.sn_patchgan import SNPatchDiscriminator
+from autoremove.models.families import NETWORKS
 from autoremove.models.weights import digest
 from autoremove.training.gradient_guard import GradientGuard
 from autoremove.training.held_out import Fill, HeldOut, at_size
-from autoremove.training.initial_weights import even_out
 from autoremove.training.inpainter_config import InpainterConfig
 from autoremove.training.inpainter_data import Pictures, held_out, hole_mixes, training_batches
-from autoremove.training.inpainter_start import check_fits, kept_generator, starting_generator
+from autoremove.training.inpainter_start import check_fits, kept_config
 from autoremove.training.loop import LoopConfig, train
 from autoremove.training.muon import Muon
 from autoremove.training.scenes import Batch, Batches
 from autoremove.training.sketches import plain_sketch
+from autoremove.training.system import Made, Sample, system_of, weighted_l1
 from autoremove.types import Image, Mask
-
-NEW_CHANNEL = "Begin a new run from its weights: --set start=RUN/last.safetensors, which adds the channel."
 
 
 class InpainterTask:
-    """Generator, discriminator, their optimisers and the averaged weights. A ``Task`` of the loop.
+    """One network in training with its judges, optimisers and averaged weights. A ``Task`` of the loop.
 
-    ``generator``: one whose weights ``load_state_dict`` will bring, None for that of the settings.
+    What differs from network to network is its :class:`~autoremove.training.system.System`.
+    ``kept``: the network's own configuration as a checkpoint noted it, None for that of the settings.
     """
 
     def __init__(
@@ -44,71 +41,76 @@ class InpainterTask:
         batches: Batches,
         held_out: HeldOut,
         device: torch.device,
-        generator: Generator | None = None,
+        kept: dict[str, Any] | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.batches, self.held_out, self.device = config, batches, held_out, device
         self.layout = torch.channels_last if config.channels_last else torch.contiguous_format
-        self.generator = self._placed(generator or starting_generator(config)).train()
-        self.guided = self.generator.config.in_channels == 6
-        if config.sketch_share and not self.guided:
-            raise UsageError("The network of this run has no sketch channel.", hint=NEW_CHANNEL)
-        judge = SNPatchDiscriminator(in_channels=5 if self.guided else 4, base=config.discriminator_base)
-        self.discriminator = self._placed(judge)
-        if not config.start and generator is None:
-            image, hole, _, sketch = self._tensors(batches.at(0, 64, 8))
-            even_out(self.generator, image, hole, sketch)
-        self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.fill = torch.compile(self.generator) if config.compile else self.generator
-        self.optimisers = optimisers(config, self.generator, self.discriminator)
-        self.low_precision = uses_bfloat16(config.precision, device)
-        self.guards = {name: GradientGuard(config.spike) for name in self.optimisers}
+        kind = system_of(config.network)
+        self.system = system = kind(config, None if kept is None else kind.rebuilt(kept))
         self.taken = 0
+        self.generator = self._placed(system.network).train()
+        for judge in system.judges.values():
+            self._placed(judge)
+        self.guided = config.network == "deepfillv2" and self.generator.config.in_channels == 6
+        if not config.start and kept is None:
+            system.settle(self._sample(batches.at(0, 64, 8)))
+        self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        system.run = torch.compile(self.generator) if config.compile else self.generator
+        if uses_bfloat16(config.precision, device):
+            system.autocast = lambda: torch.autocast(device.type, torch.bfloat16)
+        self.optimisers = optimisers(config, self.generator, system.judges)
+        self.guards = {name: GradientGuard(config.spike) for name in self.optimisers}
 
     def step(self, progress: float) -> dict[str, float]:
-        stage, rate = self.config.stage(progress), self.config.rate(progress)
-        image, hole, objects, sketch = self._tensors(self.batches.at(self.taken, stage.size, stage.batch))
-        for optimiser in chain.from_iterable(self.optimisers.values()):
-            optimiser.param_groups[0]["lr"] = rate * (self.config.muon if isinstance(optimiser, Muon) else 1)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-            coarse, refined = self.fill(image, hole, sketch)
-        composite = refined * hole + image * (1 - hole)
+        system, stage = self.system, self.config.stage(progress)
+        rate = self.config.rate(progress) * stage.rate
+        sample = self._sample(self.batches.at(self.taken, stage.size, stage.batch))
+        self._set_rates(rate)
+        system.notes = {}
+        system.begin(stage.phase)
+        adversarial = system.judging(stage.phase, progress)
+        learning = self._learning(stage.phase)
+        made = system.forward(sample, stage.phase)
+        for _ in range(self.config.judge_steps if adversarial else 0):
+            self._judge_step(sample, made.detached(), stage.phase)
         figures = {"rate": rate, "size": float(stage.size)}
-        adversarial = progress >= self.config.gan_from and self.config.gan_weight > 0
-        if adversarial:
-            figures |= self._discriminator_step(image, composite.detach(), hole, sketch)
-        weight = (1 - objects) * (1 + (self.config.hole_weight - 1) * hole)
-        losses = {"l1_coarse": weighted_l1(coarse, image, weight), "l1": weighted_l1(refined, image, weight)}
-        total = losses["l1_coarse"] + losses["l1"]
-        if adversarial:
-            losses["gan"] = -self._judge(composite, hole, sketch).mean()
-            total = total + self.config.gan_weight * losses["gan"]
-        figures["norm"] = self._update("generator", self.generator, total)
-        self._follow()
+        if learning:
+            losses = system.losses(sample, made, stage.phase, adversarial)
+            figures["norm"] = self._update("generator", learning, sum_of(losses))
+            figures |= {name: float(value.detach()) for name, value in losses.items()}
+            self._follow()
         self.taken += 1
-        hole_error = weighted_l1(refined.detach(), image, (1 - objects) * hole)
-        return {k: float(v.detach()) for k, v in losses.items()} | {"l1_hole": float(hole_error), **figures}
+        if made.composite.shape == sample.image.shape:
+            known = (1 - sample.objects) * sample.hole
+            figures["l1_hole"] = float(weighted_l1(made.composite.detach(), sample.image, known))
+        return figures | system.notes
 
-    def _discriminator_step(
-        self, image: Tensor, composite: Tensor, hole: Tensor, sketch: Tensor | None
-    ) -> dict[str, float]:
-        twice = None if sketch is None else torch.cat([sketch, sketch])
-        scores = self._judge(torch.cat([image, composite]), torch.cat([hole, hole]), twice)
-        real, fake = scores.chunk(2)
-        loss = 0.5 * F.relu(1 - real).mean() + 0.5 * F.relu(1 + fake).mean()
-        self._update("discriminator", self.discriminator, loss)
-        return {"d": float(loss.detach()), "d_gap": float((real.mean() - fake.mean()).detach())}
+    def _set_rates(self, rate: float) -> None:
+        for name, group in self.optimisers.items():
+            times = 1.0 if name == "generator" else self.config.judge_rate
+            for optimiser in group:
+                more = self.config.muon if isinstance(optimiser, Muon) else 1.0
+                optimiser.param_groups[0]["lr"] = rate * times * more
 
-    def _judge(self, image: Tensor, hole: Tensor, sketch: Tensor | None) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-            scores: Tensor = self.discriminator(image, hole, sketch)
-        return scores.float()
+    def _learning(self, phase: str) -> list[nn.Parameter]:
+        """The parameters of a phase; for the others no gradients are computed."""
+        chosen = list(self.system.learning(phase))
+        ids = {id(parameter) for parameter in chosen}
+        for parameter in self.generator.parameters():
+            parameter.requires_grad_(id(parameter) in ids)
+        return chosen
 
-    def _update(self, name: str, network: nn.Module, loss: Tensor) -> float:
+    def _judge_step(self, sample: Sample, made: Made, phase: str) -> None:
+        for name, loss in self.system.judge_losses(sample, made, phase).items():
+            self._update(name, list(self.system.judges[name].parameters()), loss)
+
+    def _update(self, name: str, parameters: Sequence[nn.Parameter], loss: Tensor) -> float:
         """One clipped step unless the network's guard is against it; returns the norm of the gradient."""
-        network.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers[name]:
+            optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = float(nn.utils.clip_grad_norm_(network.parameters(), self.config.clip_norm))
+        norm = float(nn.utils.clip_grad_norm_(parameters, self.config.clip_norm))
         if self.guards[name].allows(norm):
             for optimiser in self.optimisers[name]:
                 optimiser.step()
@@ -122,16 +124,25 @@ class InpainterTask:
             decay = min(decay, (1 + self.taken) / (10 + self.taken))
         for mean, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)
+        for mean, value in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+            mean.copy_(value)
 
     def validate(self) -> dict[str, float]:
+        guards = self.guards.values()
+        count = {
+            "skipped": float(sum(guard.broken for guard in guards)),
+            "spikes": float(sum(guard.spikes for guard in guards)),
+        }
+        if self.system.figures is not None:
+            return {**self.system.figures(self.average, self.held_out.pictures), **count}
         figures = self.held_out.figures(self._best_size(self._filled))
         if self.guided:
             figures["psnr_sketch"] = self.held_out.psnr(self._best_size(self._guided))
-        figures["skipped"] = float(sum(guard.broken for guard in self.guards.values()))
-        figures["spikes"] = float(sum(guard.spikes for guard in self.guards.values()))
-        return {**figures, "psnr_full": self.held_out.psnr(self._filled)}
+        return {**figures, **count, "psnr_full": self.held_out.psnr(self._filled)}
 
     def grid(self) -> Image:
+        if self.system.sheet is not None:
+            return self.system.sheet(self.average, self.held_out.pictures)
         guided = self._best_size(self._guided) if self.guided else None
         return self.held_out.sheet(self._best_size(self._filled), guided)
 
@@ -145,35 +156,38 @@ class InpainterTask:
     def _filled(self, picture: Image, hole: Mask, lines: Mask | None = None) -> tuple[Image, Image]:
         none = np.zeros_like(hole)
         batch = Batch(picture[None], hole[None], none[None], (none if lines is None else lines)[None])
-        image, holes, _, sketch = self._tensors(batch)
-        outputs = self.average(image, holes, sketch)
+        outputs = self.system.filled(self.average, self._sample(batch))
         coarse, refined = (((out[0].float() + 1) * 127.5).round().clamp(0, 255).byte() for out in outputs)
         return coarse.permute(1, 2, 0).cpu().numpy(), refined.permute(1, 2, 0).cpu().numpy()
 
     def state_dict(self) -> dict[str, Any]:
-        networks = {
-            name: getattr(self, name).state_dict() for name in ("generator", "discriminator", "average")
-        }
+        networks = {"generator": self.generator.state_dict(), "average": self.average.state_dict()}
+        judges = {name: judge.state_dict() for name, judge in self.system.judges.items()}
         optimisers = {name: [o.state_dict() for o in group] for name, group in self.optimisers.items()}
         guards = {name: guard.state_dict() for name, guard in self.guards.items()}
         about = {"taken": self.taken, "network": asdict(self.generator.config)}
-        return {**networks, **about, "optimisers": optimisers, "guards": guards}
+        return {**networks, **about, "judges": judges, "optimisers": optimisers, "guards": guards}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        check_fits(self.generator, state["generator"])
-        for name in ("generator", "discriminator", "average"):
+        if self.config.network == "deepfillv2":
+            check_fits(self.generator, state["generator"])
+        for name in ("generator", "average"):
             getattr(self, name).load_state_dict(state[name])
+        # The first checkpoints held one discriminator, and no guards.
+        judges = state.get("judges") or {"discriminator": state["discriminator"]}
+        for name, judge in self.system.judges.items():
+            judge.load_state_dict(judges[name])
         for name, group in self.optimisers.items():
             for optimiser, kept in zip(group, state["optimisers"][name], strict=True):
                 optimiser.load_state_dict(kept)
         self.taken = state["taken"]
-        for name, before in state.get("guards", {}).items():  # checkpoints had none at first
+        for name, before in state.get("guards", {}).items():
             self.guards[name].load_state_dict(before)
 
     def export(self, path: Path, metadata: dict[str, str]) -> None:
-        save_generator(self.average, path, metadata)
+        self.system.export(self.average, path, metadata)
 
-    def _tensors(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    def _sample(self, batch: Batch) -> Sample:
         """Image N x 3 in -1..1; hole, objects, and for a guided network the sketch, N x 1 in 0/1."""
         image = torch.from_numpy(batch.images).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
         hole, objects, sketch = (
@@ -181,30 +195,37 @@ class InpainterTask:
             for x in (batch.holes, batch.objects, batch.sketches)
         )
         image = image.contiguous(memory_format=self.layout)
-        return image, hole, objects, sketch if self.guided else None
+        return Sample(image, hole, objects, sketch if self.guided else None, self.taken)
 
     def _placed(self, network: Any) -> Any:
         return network.to(self.device, memory_format=self.layout)
 
 
+def sum_of(losses: dict[str, Tensor]) -> Tensor:
+    """The sum of the terms."""
+    return torch.stack([value.reshape(()) for value in losses.values()]).sum()
+
+
 def optimisers(
-    config: InpainterConfig, generator: nn.Module, discriminator: nn.Module
+    config: InpainterConfig, generator: nn.Module, judges: dict[str, nn.Module]
 ) -> dict[str, list[torch.optim.Optimizer]]:
-    """Adam for both networks; with ``muon`` the generator's hidden convolutions are left to Muon."""
-    hidden = [p for n, p in generator.named_parameters() if config.muon and p.ndim == 4 and "conv17" not in n]
+    """Adam for all networks; with ``muon`` the generator's hidden convolutions are left to Muon."""
+    hidden = hidden_convolutions(generator) if config.muon else []
     taken = {id(parameter) for parameter in hidden}
     rest = [p for p in generator.parameters() if id(p) not in taken]
-    adam = [
-        torch.optim.Adam(parameters, config.learning_rate, config.betas)
-        for parameters in (rest, discriminator.parameters())
-    ]
-    muon: list[torch.optim.Optimizer] = [Muon(hidden, config.learning_rate * config.muon)] if hidden else []
-    return {"generator": [adam[0], *muon], "discriminator": [adam[1]]}
+    found: dict[str, list[torch.optim.Optimizer]] = {
+        "generator": [torch.optim.Adam(rest, config.learning_rate, config.betas)]
+    }
+    if hidden:
+        found["generator"].append(Muon(hidden, config.learning_rate * config.muon))
+    for name, judge in judges.items():
+        found[name] = [torch.optim.Adam(judge.parameters(), config.learning_rate, config.betas)]
+    return found
 
 
-def weighted_l1(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Mean absolute error, each pixel counted by ``weight`` (N x 1 x H x W)."""
-    return ((output - target).abs() * weight).sum() / (weight.sum() * output.shape[1]).clamp(min=1)
+def hidden_convolutions(network: nn.Module) -> list[nn.Parameter]:
+    """The weights of all convolutions but those that give a picture: these have a scale to keep."""
+    return [p for p in network.parameters() if p.ndim == 4 and p.shape[0] > 3]
 
 
 def uses_bfloat16(precision: str, device: torch.device) -> bool:
@@ -244,13 +265,11 @@ def run(
     pictures = Pictures.of(config)
     learnt, fixed = hole_mixes(config)
     batches = training_batches(pictures, config, learnt, output.parent / "cache")
-    kept = kept_generator(output) if resume else None
-    task = InpainterTask(
-        config, batches, held_out(pictures, config, fixed), chosen_device(device), generator=kept
-    )
+    kept = kept_config(output) if resume else None
+    task = InpainterTask(config, batches, held_out(pictures, config, fixed), chosen_device(device), kept)
     settings = {**asdict(config), **pictures.record(config), "network": asdict(task.generator.config)}
     if config.start and kept is None:
-        settings["start_digest"] = digest(config.start, "inpainter")
+        settings["start_digest"] = digest(config.start, NETWORKS[config.network].kind)
     loop = LoopConfig(
         steps or config.steps,
         time_budget,

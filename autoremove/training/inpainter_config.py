@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from autoremove.errors import UsageError
 from autoremove.training.settings import read_values
 
-SHIPPED = ("inpainter", "inpainter-finetune", "inpainter-paper")
+NEIGHBOURS = ("edgeconnect", "partialconv", "gain", "deepfillv1", "glcic", "srgan")
+"""Networks beside DeepFillv2 that `train` knows, each with a settings file of its name."""
+
+SHIPPED = ("inpainter", "inpainter-finetune", "inpainter-paper", *NEIGHBOURS)
 """Settings files in ``configs``, known by name."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Crops of ``size`` pixels, ``batch`` at a time, until this share of the run is over."""
+    """Crops of ``size`` pixels, ``batch`` at a time, until this share of the run is over.
+
+    ``phase``: a word that the network's system understands. ``rate``: times the learning rate.
+    """
 
     until: float
     size: int
     batch: int
+    phase: str = ""
+    rate: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,8 @@ class InpainterConfig:
     Without settings it is the recipe of the paper and its code (Yu et al. 2019) but for the average, the
     bounds on gradients, and the silhouettes if there are any.
 
+    ``network``: which of ``families.NETWORKS`` is trained; ``build`` sets fields of that network's own
+    configuration (DeepFillv2 has ``cnum`` for it), ``losses`` the weights of terms of its loss.
     ``start``: weights to begin from, a file or a name that `autoremove weights list` shows; ``cnum`` is then
     theirs. ``sketch_share``: share of the samples that come with lines of what is in the hole; above 0 the
     network has a sketch channel. ``data``: folders of scenes without people; every ``hold_out``-th picture is
@@ -42,10 +52,14 @@ class InpainterConfig:
     much more an error inside the hole counts than one outside. ``muon``: above 0, the generator's hidden
     convolutions are trained by Muon at this multiple of the learning rate instead of Adam. ``spike``: a step
     is left out whose gradient is so many times as large as usual (0: none is). ``gan_from``: share of the run
-    after which the discriminator joins. Shares of the run are 0..1. ``fill_size``: above 0, held-out
+    after which the discriminator joins; it takes ``judge_steps`` steps for each of the generator, at
+    ``judge_rate`` times its learning rate. Shares of the run are 0..1. ``fill_size``: above 0, held-out
     pictures are filled at this size and the fill is enlarged; ``psnr_full`` is then the figure without.
     """
 
+    network: str = "deepfillv2"
+    build: dict[str, Any] = field(default_factory=dict)
+    losses: dict[str, float] = field(default_factory=dict)
     data: tuple[str, ...] = ()
     validation: str | None = None
     start: str | None = None
@@ -72,6 +86,8 @@ class InpainterConfig:
     hole_weight: float = 1.0
     gan_from: float = 0.0
     gan_weight: float = 1.0
+    judge_steps: int = 1
+    judge_rate: float = 1.0
     ema_decay: float = 0.999
     precision: str = "auto"
     channels_last: bool = True
@@ -89,7 +105,7 @@ class InpainterConfig:
     @classmethod
     def of(cls, values: dict[str, Any]) -> InpainterConfig:
         """From plain values, as a YAML file holds them. Raises UsageError for names it does not know."""
-        known = {field.name for field in fields(cls)}
+        known = {own.name for own in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise UsageError(
                 f"Unknown inpainter settings: {', '.join(unknown)}.",
@@ -113,14 +129,17 @@ class InpainterConfig:
         return self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * fall
 
 
-def read_settings(file: Path | None, assignments: Sequence[str] = ()) -> InpainterConfig:
+def read_settings(
+    file: Path | None, assignments: Sequence[str] = (), network: str = "inpainter"
+) -> InpainterConfig:
     """The settings of a YAML file or of a shipped one by its name, then ``key=value`` assignments over them.
 
-    Without a file they are those of ``inpainter``, or of ``inpainter-finetune`` where ``start`` is assigned.
+    Without a file they are the shipped ones of ``network``, for DeepFillv2 ``inpainter``, or
+    ``inpainter-finetune`` where ``start`` is assigned.
     Values are read as YAML: ``stages=[{until: 1, size: 64, batch: 8}]``.
     """
-    starts = any(text.startswith("start=") for text in assignments)
-    shipped = "inpainter-finetune" if starts else "inpainter"
+    starts = network == "inpainter" and any(text.startswith("start=") for text in assignments)
+    shipped = "inpainter-finetune" if starts else network
     if file is not None and not file.is_file() and str(file) in SHIPPED:
         file, shipped = None, str(file)
     return InpainterConfig.of(read_values(shipped, file, assignments))

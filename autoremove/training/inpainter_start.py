@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -46,17 +47,17 @@ def _places(in_channels: int) -> list[str]:
     return ["red", "green", "blue", *extra, "mask"]
 
 
-def kept_generator(run_dir: Path) -> Generator | None:
-    """A generator such as a run's checkpoint was written with, its weights still to be loaded.
+def kept_config(run_dir: Path) -> dict[str, Any] | None:
+    """The network's own configuration as a run's checkpoint noted it.
 
-    None without a checkpoint, or with one from before networks were noted in it.
+    None without a checkpoint, or with one from before it was noted.
     """
     path = run_dir / "checkpoint.pt"
     if not path.exists():
         return None
     state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    network = state["task"].get("network")
-    return Generator(GeneratorConfig(**network)) if network else None
+    noted: dict[str, Any] | None = state["task"].get("network")
+    return noted
 
 
 def check_fits(generator: Generator, state: dict[str, torch.Tensor]) -> None:

@@ -12,6 +12,7 @@ from autoremove.errors import RecipeError, ReviewNeeded
 from autoremove.models import cache, memory, weights
 from autoremove.models.attention_sources import Sources
 from autoremove.models.deepfillv2 import Generator, GeneratorConfig
+from autoremove.models.families import INPAINTERS
 from autoremove.stages import inpaint
 from autoremove.stages.inpaint import DETAILS, MODELS, PATCH_SIDE, Inpaint
 from autoremove.stages.plan import plan
@@ -29,17 +30,17 @@ class Painter:
         self.seen: list[tuple[np.ndarray, np.ndarray]] = []
         self.counts: list[int] = []
 
-    def __call__(self, image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def raw(self, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         self.counts.append(len(image))
         assert image.shape[1] == 3
         assert mask.shape == (len(image), 1, *image.shape[2:])
         pixels = ((image.permute(0, 2, 3, 1) + 1) * 127.5).round().numpy().astype(np.uint8)
         self.seen += list(zip(pixels, mask[:, 0].numpy() > 0, strict=True))
         green = torch.tensor(GREEN)[None, :, None, None] * 2 - 1
-        return image, green.expand_as(image)
+        return green.expand_as(image)
 
     def fill(self, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        return torch.where(mask > 0, self(image, mask)[1], image)
+        return torch.where(mask > 0, self.raw(image, mask), image)
 
     def fill_with_sources(
         self, image: torch.Tensor, mask: torch.Tensor, k: int
@@ -88,7 +89,7 @@ def test_the_network_never_sees_anybody(painter: Painter, side: int) -> None:
         assert max(pixels.shape[:2]) <= side
 
 
-@pytest.mark.parametrize("model", [name for name in MODELS if name != "deepfillv2"])
+@pytest.mark.parametrize("model", [name for name in MODELS if name not in INPAINTERS])
 def test_no_other_method_paints_people_either(model: str) -> None:
     picture, mask = crowd()
     (patches,) = Inpaint(model=model, side=24)([picture], [mask])
@@ -251,8 +252,8 @@ def test_unknown_words_are_refused_with_those_there_are() -> None:
         Inpaint(precision="half")
 
 
-def test_only_the_network_has_weights_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_networks_have_weights_in_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "digest", lambda name, kind: f"{kind} {name}")
     for model in MODELS:
-        expected = "inpainter embedded" if model == "deepfillv2" else None
+        expected = f"{INPAINTERS[model].kind} embedded" if model in INPAINTERS else None
         assert Inpaint(model=model).weights_digest() == expected

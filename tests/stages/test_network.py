@@ -32,8 +32,8 @@ class Greedy:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory")
         return image + 2 / 255
 
-    def __call__(self, image: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        return image, self.fill(image, mask)
+    def raw(self, image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.fill(image, mask)
 
 
 Log = list[tuple[str, tuple[int, ...]]]

@@ -18,6 +18,7 @@ from autoremove.training.held_out import HeldOut, at_size, hole_l1, hole_psnr, s
 from autoremove.training.holes import HoleMix
 from autoremove.training.inpainter_config import InpainterConfig, Stage, read_settings
 from autoremove.training.inpainter_data import Pictures, training_batches
+from autoremove.training.system import weighted_l1
 
 
 @pytest.fixture(autouse=True)
@@ -88,17 +89,25 @@ def test_a_resumed_run_goes_on_exactly(config: InpainterConfig, tmp_path: Path, 
 
 def test_the_discriminator_joins_when_its_share_has_come(config: InpainterConfig, tmp_path: Path) -> None:
     task = task_of(config, tmp_path)
-    before = [p.clone() for p in task.discriminator.parameters()]
+    before = [p.clone() for p in task.system.judges["discriminator"].parameters()]
     assert "gan" not in task.step(0.4)
-    assert all(torch.equal(a, b) for a, b in zip(before, task.discriminator.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(before, task.system.judges["discriminator"].parameters(), strict=True)
+    )
     assert {"gan", "d", "d_gap"} <= task.step(0.6).keys()
-    assert not all(torch.equal(a, b) for a, b in zip(before, task.discriminator.parameters(), strict=True))
+    assert not all(
+        torch.equal(a, b)
+        for a, b in zip(before, task.system.judges["discriminator"].parameters(), strict=True)
+    )
 
 
 def test_a_step_with_broken_gradients_is_left_out(config: InpainterConfig, tmp_path: Path) -> None:
     task = task_of(config, tmp_path)
     before = [p.clone() for p in task.generator.parameters()]
-    task._update("generator", task.generator, next(task.generator.parameters()).sum() * float("nan"))
+    task._update(
+        "generator", list(task.generator.parameters()), next(task.generator.parameters()).sum() * float("nan")
+    )
     assert task.guards["generator"].broken == 1
     assert all(torch.equal(a, b) for a, b in zip(before, task.generator.parameters(), strict=True))
 
@@ -107,9 +116,9 @@ def test_labelled_objects_count_in_no_loss() -> None:
     output, target = torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 4)
     target[..., :2] = 1
     weight = torch.ones(1, 1, 4, 4)
-    assert inpainter.weighted_l1(output, target, weight) == pytest.approx(0.5)
+    assert weighted_l1(output, target, weight) == pytest.approx(0.5)
     weight[..., :2] = 0
-    assert inpainter.weighted_l1(output, target, weight) == 0
+    assert weighted_l1(output, target, weight) == 0
 
 
 def test_fresh_networks_pass_the_picture_through_every_layer(config: InpainterConfig, tmp_path: Path) -> None:
@@ -117,7 +126,7 @@ def test_fresh_networks_pass_the_picture_through_every_layer(config: InpainterCo
     spreads = []
     for module in task.generator.children():
         module.register_forward_hook(lambda *call: spreads.append(float(call[2].detach().std())))
-    task.generator(*task._tensors(task.batches.at(0, 64, 8))[:2])
+    task.generator(*task._sample(task.batches.at(0, 64, 8))[:2])
     assert min(spreads) > 0.1 and max(spreads) < 2
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from autoremove.training.holes import HoleMix
 from autoremove.training.inpainter_config import InpainterConfig, Stage, read_settings
 from autoremove.training.inpainter_data import Pictures, training_batches
 from autoremove.training.inpainter_start import starting_generator
+from autoremove.training.systems import deepfillv2 as deepfillv2_system
 
 
 @pytest.fixture
@@ -58,12 +60,12 @@ def config(scenes: Path) -> InpainterConfig:
 
 
 def task_of(
-    config: InpainterConfig, tmp_path: Path, generator: Generator | None = None
+    config: InpainterConfig, tmp_path: Path, kept: dict[str, Any] | None = None
 ) -> inpainter.InpainterTask:
     pictures = Pictures.of(config)
     batches = training_batches(pictures, config, HoleMix(), tmp_path / "cache")
     held_out = HeldOut.of(pictures.held_out, HoleMix(), count=1, size=32)
-    return inpainter.InpainterTask(config, batches, held_out, torch.device("cpu"), generator)
+    return inpainter.InpainterTask(config, batches, held_out, torch.device("cpu"), kept)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_trained_weights_are_not_evened_out(
     def refuse(*_: object) -> None:
         raise AssertionError("evened out")
 
-    monkeypatch.setattr(inpainter, "even_out", refuse)
+    monkeypatch.setattr(deepfillv2_system, "even_out", refuse)
     path = trained(tmp_path)
     task = task_of(replace(config, start=str(path)), tmp_path)
     state = load_generator(path).state_dict()
@@ -154,10 +156,12 @@ def test_the_average_leaves_trained_weights_slowly(config: InpainterConfig, tmp_
 
 def test_lines_of_the_hole_reach_network_and_discriminator(config: InpainterConfig, tmp_path: Path) -> None:
     task = task_of(replace(config, sketch_share=1.0), tmp_path)
-    assert task.generator.config.in_channels == 6 and task.discriminator.in_channels == 5
+    assert task.generator.config.in_channels == 6 and task.system.judges["discriminator"].in_channels == 5
     seen: list[torch.Tensor] = []
     task.generator.conv1.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
-    task.discriminator.layers[0].register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    task.system.judges["discriminator"].layers[0].register_forward_hook(
+        lambda _, inputs, __: seen.append(inputs[0])
+    )
     figures = task.step(0.9)
     assert {"gan", "d", "norm"} <= figures.keys()
     lines, hole = seen[0][:, 3], seen[0][:, 5]
@@ -197,7 +201,7 @@ def test_a_checkpoint_of_another_network_says_what_to_do(config: InpainterConfig
     with pytest.raises(UsageError, match="start=RUN"):
         task_of(replace(config, sketch_share=0.3), tmp_path).load_state_dict(state)
     with pytest.raises(UsageError, match="no sketch channel"):
-        task_of(replace(config, sketch_share=0.3), tmp_path, Generator(GeneratorConfig(cnum=12)))
+        task_of(replace(config, sketch_share=0.3), tmp_path, asdict(GeneratorConfig(cnum=12)))
 
 
 def test_a_start_brings_gentler_settings_of_its_own(tmp_path: Path) -> None:

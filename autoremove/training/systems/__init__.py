@@ -1,0 +1,1 @@
+"""The networks' parts of the training, one file each."""
