@@ -15,13 +15,15 @@ from autoremove.cli.lazy import Entry, LazyGroup
 COMMANDS = (
     Entry("run", "Remove people (or cars, or animals) from a folder of photos."),
     Entry("inpaint", "Fill the holes of a mask of your own, or of a folder of masks."),
+    Entry("upscale", "Enlarge pictures four times with SRResNet or SRGAN."),
     Entry("mask", "Find objects and write their masks as PNG and COCO JSON; change no picture."),
     Entry("report", "Make report.html of an output folder anew."),
     Entry("recipes", "List the recipes, or show one with every default filled in."),
     Entry("weights", "List, fetch and verify weights."),
     Entry("cache", "Show how large the cache is, or make it smaller."),
-    Entry("train", "Train the detector, the inpainter or the mask network."),
+    Entry("train", "Train the detector, the mask network, or any network that fills or enlarges."),
     Entry("evaluate", "Measure detection, masks and fills on labelled pictures."),
+    Entry("study", "Let people judge results by eye: a page of questions, and what the votes say."),
     Entry("doctor", "Check this installation and say what is wrong with it."),
     Entry("demo", "Run on two photos that are already on this machine."),
 )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from autoremove.cli.lazy import say
-from autoremove.cli.options import device_option
-from autoremove.cli.text import columns
+from autoremove.cli.measuring import (
+    chosen_device,
+    chosen_stages,
+    finish,
+    recipe_options,
+    shared_options,
+)
 from autoremove.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -28,54 +32,6 @@ def command() -> None:
 
     Each command prints a table, and writes every figure to --json.
     """
-
-
-def shared_options(sheet: str) -> Callable[[F], F]:
-    """What all evaluations take; ``sheet`` says what theirs shows."""
-    rows = (
-        click.option(
-            "--data",
-            required=True,
-            type=click.Path(path_type=Path, exists=True, file_okay=False),
-            help="Data folder.",
-        ),
-        click.option(
-            "--json",
-            "json_file",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="File for all figures.",
-        ),
-        click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help=f"PNG file: {sheet}."),
-        click.option("--limit", type=click.IntRange(1), help="At most so many pictures, evenly spaced."),
-        device_option,
-    )
-    return _with(rows)
-
-
-def recipe_options(function: F) -> F:
-    """Which recipe's stages are measured."""
-    rows = (
-        click.option(
-            "--recipe", default="people", show_default=True, help="The recipe whose stages are measured."
-        ),
-        click.option(
-            "--set",
-            "settings",
-            multiple=True,
-            metavar="STAGE.FIELD=VALUE",
-            help="Override one field; repeatable.",
-        ),
-    )
-    return _with(rows)(function)
-
-
-def _with(rows: Sequence[Callable[[F], F]]) -> Callable[[F], F]:
-    def decorate(function: F) -> F:
-        for row in reversed(rows):
-            function = row(function)
-        return function
-
-    return decorate
 
 
 @command.command()
@@ -99,7 +55,7 @@ def detect(weights: str | None, labels: str | None, calibrate: bool, **options: 
     from autoremove.evaluation.table import calibration_table, causes_table, detect_table
     from autoremove.stages.detect import Detect
 
-    stages = _stages(options, {"detect.weights": weights})
+    stages = chosen_stages(options, {"detect.weights": weights})
     stage = shipped.stage_of(stages, Detect)
     classes = _judged(options["data"], stage, labels)
     result = evaluate_detect(
@@ -113,7 +69,7 @@ def detect(weights: str | None, labels: str | None, calibrate: bool, **options: 
         sheet=options["sheet"],
     )
     tables = [detect_table(result), causes_table(result["causes"], "objects")]
-    _finish(result, [*tables, *([calibration_table(result)] if calibrate else [])], options)
+    finish(result, [*tables, *([calibration_table(result)] if calibrate else [])], options)
 
 
 def _judged(data: Path, stage: Detect, labels: str | None) -> list[str]:
@@ -153,7 +109,7 @@ def mask(methods: str, weights: str | None, detector: str | None, **options: Any
     from autoremove.stages.detect import Detect
     from autoremove.stages.refine import Refine
 
-    stages = _stages(options, {"refine.weights": weights, "detect.weights": detector})
+    stages = chosen_stages(options, {"refine.weights": weights, "detect.weights": detector})
     stage, refine = shipped.stage_of(stages, Detect), shipped.stage_of(stages, Refine)
     classes = shipped.known_classes(stage, known_labels(options["data"]))
     result = evaluate_mask(
@@ -164,7 +120,7 @@ def mask(methods: str, weights: str | None, detector: str | None, **options: Any
         limit=options["limit"],
         sheet=options["sheet"],
     )
-    _finish(result, [mask_table(result), causes_table(result["causes"], "objects")], options)
+    finish(result, [mask_table(result), causes_table(result["causes"], "objects")], options)
 
 
 @command.command()
@@ -224,7 +180,7 @@ def inpaint(models: str, weights: str | None, holes: str, shares: str, raw: bool
     names = [name.strip() for name in models.split(",") if name.strip()]
     if not names:
         raise UsageError("--models names no model.", hint="E.g. --models deepfillv2,telea,ns.")
-    buckets, stages = parse_shares(shares), _stages(options, {"inpaint.weights": weights})
+    buckets, stages = parse_shares(shares), chosen_stages(options, {"inpaint.weights": weights})
     about = {name: shipped.about_inpainter(stages, name) for name in names}
     result = evaluate_inpaint(
         options["data"],
@@ -236,7 +192,7 @@ def inpaint(models: str, weights: str | None, holes: str, shares: str, raw: bool
     )
     result["about"] = about
     tables = [inpaint_table(result), models_table(result), causes_table(result["causes"], "fills")]
-    _finish(result, tables, options)
+    finish(result, tables, options)
 
 
 def _measures(stages: tuple[Stage, ...], options: dict[str, Any]) -> Measures:
@@ -265,36 +221,23 @@ def removal(**options: Any) -> None:
     from autoremove.evaluation.removal import evaluate_removal
     from autoremove.evaluation.table import causes_table, removal_table
 
-    stages = _stages(options, {})
+    stages = chosen_stages(options, {})
     result = evaluate_removal(options["data"], stages, limit=options["limit"], sheet=options["sheet"])
-    _finish(result, [removal_table(result), causes_table(result["causes"], "removed")], options)
+    finish(result, [removal_table(result), causes_table(result["causes"], "removed")], options)
 
 
-def _device(request: str) -> str:
-    from autoremove.models.device import choose, describe
+@command.command()
+@shared_options("twenty pictures: bicubic, enlarged, truth")
+@click.option("--weights", default="embedded", show_default=True, help="Name or file of SRResNet's weights.")
+def upscale(weights: str, **options: Any) -> None:
+    """Enlarging four times against bicubic interpolation: PSNR and SSIM of luma, 4 pixels of border left out.
 
-    device = choose(request)
-    say(describe(device))
-    return device.torch_device
+    DATA is any folder of pictures; each is shrunk four times and enlarged again.
+    """
+    from autoremove.evaluation.upscaling import evaluate_upscale, upscale_table
 
-
-def _stages(options: dict[str, Any], more: dict[str, str | None]) -> tuple[Stage, ...]:
-    """The recipe's stages with --set and the options that stand for a setting."""
-    from autoremove.evaluation.shipped import recipe_stages
-
-    own = [f"{key}={json.dumps(value)}" for key, value in more.items() if value is not None]
-    recipe_stages(options["recipe"], [*own, *options["settings"]])  # a typo is told before torch is imported
-    return recipe_stages(options["recipe"], [*own, *options["settings"]], _device(options["device"]))
-
-
-def _finish(result: dict[str, Any], tables: list[list[list[str]]], options: dict[str, Any]) -> None:
-    """Print the tables that say anything, and write all figures."""
-    from autoremove.evaluation.table import write_json
-
-    for position, table in enumerate(table for table in tables if len(table) > 1):
-        if position:
-            click.echo()
-        for line in columns(table, right=range(1, len(table[0]))):
-            click.echo(line)
-    if options["json_file"]:
-        write_json(options["json_file"], result)
+    device = chosen_device(options["device"])
+    result = evaluate_upscale(
+        options["data"], weights, device=device, limit=options["limit"], sheet=options["sheet"]
+    )
+    finish(result, [upscale_table(result)], options)

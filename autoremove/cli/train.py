@@ -40,6 +40,7 @@ def training_options(function: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--resume", is_flag=True, help="Go on from the last checkpoint in --output."),
         click.option("--time-budget", type=float, metavar="MINUTES", help="Stop after so much training."),
+        click.option("--cpu-time", is_flag=True, help="Count computing in the budget, not waiting."),
         click.option("--steps", type=int, help="Stop after so many steps."),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."),
         click.option("--threads", type=int, default=0, help="CPU threads; 0 = all."),
@@ -124,6 +125,7 @@ def _fill(network: str, options: dict[str, Any]) -> None:
         device=options["device"],
         time_budget=options["time_budget"],
         steps=options["steps"],
+        cpu_time=options["cpu_time"],
     )
 
 
@@ -147,5 +149,5 @@ def _run(room: Any, kind: type[Any], shipped: str, options: dict[str, Any]) -> N
         options["output"],
         resume=options["resume"],
         device=choose(options["device"]).torch_device,
-        loop=LoopConfig(steps, options["time_budget"]),
+        loop=LoopConfig(steps, options["time_budget"], cpu_time=options["cpu_time"]),
     )

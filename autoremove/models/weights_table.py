@@ -22,6 +22,7 @@ _ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything"
 _MMAGIC = "https://download.openmmlab.com/mmediting/inpainting/deepfillv2"
 _NIPPONJO = "https://github.com/nipponjo/deepfillv2-pytorch"
+_LORNATANG = "https://huggingface.co/ChangyuLiu/SRGAN-PyTorch"
 _CSQIANGWEN = "https://github.com/csqiangwen/DeepFillv2_Pytorch"
 
 
@@ -118,11 +119,26 @@ def _nipponjo(spelling: str, data: str, drive: str) -> Weights:
     )
 
 
+def _lornatang(name: str, file: str) -> Weights:
+    return Weights(
+        name,
+        "srgan",
+        "srgan",
+        file,
+        page=_LORNATANG,
+        licence="Apache-2.0",
+        note="by hand, for no hash is published",
+    )
+
+
 TABLE: tuple[Weights, ...] = (
     # The detector is a YOLO network trained with ultralytics, hence its licence.
     _embedded("detector", "yolo", "detector.safetensors", "AGPL-3.0"),
     _embedded("masknet", "masknet", "masknet.safetensors", "as the project"),
     _embedded("inpainter", "deepfillv2", "deepfillv2.safetensors", "as the project"),
+    _embedded("srgan", "srgan", "srgan.safetensors", "as the project"),
+    _lornatang("srresnet-x4-imagenet", "SRResNet_x4-ImageNet.pth.tar"),
+    _lornatang("srgan-x4-imagenet", "SRGAN_x4-ImageNet.pth.tar"),
     _yolo("n", False, 5613764, "0ebbc80d4a7680d14987a577cd21342b65ecfd94632bd9a8da63ae6417644ee1"),
     _yolo("s", False, 19313732, "85a76fe86dd8afe384648546b56a7a78580c7cb7b404fc595f97969322d502d5"),
     _yolo("m", False, 40684120, "d5ffc1a674953a08e11a8d21e022781b1b23a19b730afc309290bd9fb5305b95"),

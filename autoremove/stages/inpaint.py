@@ -19,6 +19,7 @@ from autoremove.stages.joining import joined, patch_box
 from autoremove.stages.network import Answer, Asking, Seen
 from autoremove.stages.plan import Box, Crop, part, plan
 from autoremove.stages.shrinking import BLANK, enlarged, fitted, shrink
+from autoremove.stages.superresolved import with_super_resolution
 from autoremove.types import Image, Mask, ObjectMask, Patch
 
 PATCH_SIDE = 256
@@ -44,7 +45,8 @@ class Inpaint(StageFields):
     ``patchmatch`` (Wexler et al. 2007 with Barnes et al. 2009), ``telea`` (2004) or ``ns`` (Navier-Stokes,
     Bertalmio et al. 2001). ``detail``: what makes a network's fill sharp at full size: ``patches`` (its
     forms, rebuilt from patches of the picture itself), ``residuals`` (the fine structure of the places its
-    attention copied from, after Yi et al. 2020) or ``none``.
+    attention copied from, after Yi et al. 2020), ``srgan`` (enlarged by SRResNet, Ledig et al. 2017) or
+    ``none``.
     ``side``: longer side of a crop as the network sees it, in pixels. ``context``: surroundings on each side
     of a hole, as a share of its longer side. ``max_share``: a mask that covers more of the picture is not
     filled but put up for review. ``radius``: of telea and ns, in pixels. ``crops``: at most so many at
@@ -90,8 +92,10 @@ class Inpaint(StageFields):
     def weights_digest(self) -> str | None:
         from autoremove.models import weights
 
-        family = INPAINTERS.get(self.model)
-        return weights.digest(self.weights, family.kind) if family else None
+        if self.model not in INPAINTERS:
+            return None
+        own = weights.digest(self.weights, INPAINTERS[self.model].kind)
+        return f"{own}+{weights.digest('embedded', 'srgan')}" if self.detail == "srgan" else own
 
     def __call__(
         self, image: list[Image], mask: list[ObjectMask], sketch: list[Mask] | None = None
@@ -124,12 +128,14 @@ def by_network(stage: Inpaint, scene: Scene, crops: list[Crop]) -> list[Patch]:
         stage.side,
         stage.model,
         # Where nothing else will, composite compares the network's own picture with what is known.
-        raw=stage.detail == "none",
+        raw=stage.detail in ("none", "srgan"),
         sources=residuals.SOURCES if stage.detail == "residuals" else 0,
         most=stage.crops,
         precision=stage.precision,
     )
     pairs = dict(zip(map(id, crops), zip(shown, network.answers(asking, shown), strict=True), strict=True))
+    if stage.detail == "srgan":
+        return [with_super_resolution(scene, crop, *pairs[id(crop)], stage.device) for crop in crops]
     return _each(lambda crop: DETAILS[stage.detail](scene, crop, *pairs[id(crop)]), crops)
 
 
@@ -249,6 +255,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 DETAILS: dict[str, Callable[[Scene, Crop, Seen, Answer], Patch]] = {
     "patches": with_patches,
     "residuals": with_residuals,
+    "srgan": with_super_resolution,
     "none": without_detail,
 }
 

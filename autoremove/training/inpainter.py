@@ -258,8 +258,12 @@ def run(
     device: str = "auto",
     time_budget: float | None = None,
     steps: int | None = None,
+    cpu_time: bool = False,
 ) -> None:
-    """Train into ``output``; ``time_budget`` in minutes. Decoded pictures are kept in ``output``/../cache."""
+    """Train into ``output``; ``time_budget`` in minutes, with ``cpu_time`` of computing.
+
+    Decoded pictures are kept in ``output``/../cache.
+    """
     if config.threads:
         torch.set_num_threads(config.threads)
     pictures = Pictures.of(config)
@@ -276,5 +280,6 @@ def run(
         config.checkpoint_minutes,
         config.validate_minutes,
         look_first=bool(config.start),
+        cpu_time=cpu_time,
     )
     train(task, loop, output, settings, resume=resume)

@@ -44,6 +44,8 @@ class LoopConfig:
     """How long to train and how often to look up. Nothing here decides a single step.
 
     ``look_first``: also before the first step, so that a run from trained weights keeps the best of both.
+    ``cpu_time``: the budget counts what this process computes and not what passes meanwhile, so that runs on
+    a busy machine can be compared (on one thread; of a GPU it knows nothing).
     """
 
     steps: int = 100_000
@@ -52,6 +54,7 @@ class LoopConfig:
     validate_minutes: float = 15.0
     log_every: int = 20
     look_first: bool = False
+    cpu_time: bool = False
 
 
 @dataclass
@@ -110,11 +113,12 @@ def _steps(
     """Run steps, yielding the mean of the losses since the last log line."""
     sums: dict[str, list[float]] = {}
     while progress.share(config) < 1.0 and not stopped:
-        started = time.perf_counter()
+        clock = time.process_time if config.cpu_time else time.perf_counter
+        started = clock()
         for name, value in task.step(progress.share(config)).items():
             sums.setdefault(name, []).append(value)
         progress.step += 1
-        progress.seconds += time.perf_counter() - started
+        progress.seconds += clock() - started
         yield {name: float(np.mean(values)) for name, values in sums.items()}
         if progress.step % config.log_every == 0:
             sums = {}
