@@ -7,10 +7,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autoremove.errors import OutputError, WeightsError
 from autoremove.models.families import NETWORKS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PREFIX = "autoremove/"
 """What the ``architecture`` in the head of our own files begins with."""
@@ -25,19 +28,23 @@ def save_network(network: Any, path: str | Path, metadata: Mapping[str, str] | N
     from safetensors.torch import save_file
 
     path = Path(path)
-    tensors = {
-        name: (value.half() if value.is_floating_point() else value).detach().cpu().contiguous().clone()
-        for name, value in network.state_dict().items()
-    }
+    tensors = {name: _kept(value).contiguous().clone() for name, value in network.state_dict().items()}
     architecture = sys.modules[type(network).__module__].ARCHITECTURE
     head = {**(metadata or {}), "architecture": architecture, "config": json.dumps(asdict(network.config))}
     aside = path.with_name(f".{path.name}.part")
     try:
         save_file(tensors, aside, head)
+        aside.chmod(0o644)  # safetensors lets only its owner read it
         aside.replace(path)
     except (OSError, SafetensorError) as error:
         aside.unlink(missing_ok=True)
         raise OutputError(f"The weights cannot be written to {path}: {error}.") from error
+
+
+def _kept(value: Tensor) -> Tensor:
+    """Weights in half precision; running variances and the like can lie below its range, and are few."""
+    value = value.detach().cpu()
+    return value.half() if value.is_floating_point() and value.ndim > 1 else value
 
 
 def load_network(path: str | Path) -> Any:

@@ -3,7 +3,8 @@
 Multi-scale patch synthesis (Wexler, Shechtman and Irani 2007) with the nearest-neighbour field of PatchMatch
 (Barnes et al. 2009): exhaustive search at the coarse levels, propagation and local search at the fine ones.
 No weights. A guide, such as the soft fill of a network, can decide the large forms. Patches are compared by
-their few strongest components, which is fast, and does not take a patch for unlike because it is sharper.
+their few strongest components, which is fast, and does not take a patch for unlike because it is sharper; and
+by whether they are as rough as the surroundings of the hole, for a soft guess would find soft patches.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from autoremove.models.components import PATCH, Components
 from autoremove.models.copies import Field, at_full_size
 from autoremove.models.pieces import joined_well
+from autoremove.models.roughness import roughness
 
 __all__ = ["PATCH", "Field", "at_full_size", "fill"]
 
@@ -37,6 +39,9 @@ ONCE = 130
 
 SHY = 0.01
 """How far from a hole, beyond the patch itself, sources keep, as a share of the level's longer side."""
+
+ROUGH = 16.0
+"""Levels of 255 that a patch counts as unlike where it is e times as rough as is expected of its place."""
 
 RATIO = 1.5
 """How much larger each level of the pyramid is than the one before."""
@@ -113,7 +118,9 @@ class _Level:
         self.cost = np.full(len(self.query_index), np.inf, np.float32)
         # What known patches look like never changes; what the hole's do, every search looks up anew.
         self.components = Components.of(self.pixels, self.key_index)
-        self.known = self.components.everywhere(self.pixels, self.key_index)
+        own, expected = (plane.ravel() for plane in roughness(self.pixels, holes))
+        self.known = _with(self.components.everywhere(self.pixels, self.key_index), own)
+        self.expected = expected
         self.wanted = self.known[:0]
 
     @classmethod
@@ -163,7 +170,8 @@ class _Level:
 
     def search(self, rng: np.random.Generator) -> None:
         """Improve every query's source."""
-        self.wanted = self.components.describe(self.pixels, self.query_index)
+        seen = self.components.describe(self.pixels, self.query_index)
+        self.wanted = _with(seen, self.expected[self.query_index])
         side = max(self.height, self.width)
         if self.source is None or side <= EXHAUSTIVE or (side <= ONCE and not self.searched):
             self._search_all()
@@ -250,7 +258,7 @@ class _Level:
     def settled(self) -> Index:
         """The source map of pieces that fit each other and the border, which the ring continues."""
         assert self.source is not None
-        wanted = self.components.everywhere(self.pixels, self.query_index)
+        wanted = _with(self.components.everywhere(self.pixels, self.query_index), self.expected)
         source = np.arange(self.holes.size)
         source[self.query_index] = self.source
         source = joined_well(self.pixels, self.holes, source, self.keys, self.touched, wanted, self.known)
@@ -280,3 +288,8 @@ class _Level:
         followed = (own + shift).clip(0, [self.height - 1, self.width - 1])
         near = self.touched | self.holes
         return np.asarray(np.where(near[..., None], followed, own), np.int64)
+
+
+def _with(rows: Float, rough: Float) -> Float:
+    """Descriptions of patches with their roughness as one more component."""
+    return np.concatenate([rows, ROUGH * rough[:, None]], 1).astype(np.float32)

@@ -21,6 +21,7 @@ KINDS = (
 _ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything"
 _MMAGIC = "https://download.openmmlab.com/mmediting/inpainting/deepfillv2"
+_MMAGIC_PCONV = "https://download.openmmlab.com/mmediting/inpainting/pconv"
 _NIPPONJO = "https://github.com/nipponjo/deepfillv2-pytorch"
 _LORNATANG = "https://huggingface.co/ChangyuLiu/SRGAN-PyTorch"
 _CSQIANGWEN = "https://github.com/csqiangwen/DeepFillv2_Pytorch"
@@ -106,6 +107,20 @@ def _mmagic(name: str, data: str, prefix: str) -> Weights:
     )
 
 
+def _mmagic_pconv(name: str, data: str, prefix: str) -> Weights:
+    file = f"pconv_256x256_stage2_4x2_{data}_20200619-{prefix}.pth"
+    return Weights(
+        name,
+        "partialconv",
+        "partialconv",
+        file,
+        url=f"{_MMAGIC_PCONV}/{file}",
+        sha256_prefix=prefix,
+        licence="Apache-2.0",
+        note="of MMagic; only the first 8 digits of its hash are published",
+    )
+
+
 def _nipponjo(spelling: str, data: str, drive: str) -> Weights:
     return Weights(
         f"deepfillv2-{spelling}-{data}",
@@ -137,6 +152,17 @@ TABLE: tuple[Weights, ...] = (
     _embedded("masknet", "masknet", "masknet.safetensors", "as the project"),
     _embedded("inpainter", "deepfillv2", "deepfillv2.safetensors", "as the project"),
     _embedded("srgan", "srgan", "srgan.safetensors", "as the project"),
+    _mmagic_pconv("partialconv-places", "places", "1ffed0e8"),
+    _mmagic_pconv("partialconv-celeba", "celeba", "860f8b95"),
+    Weights(
+        "partialconv-naoto0804",
+        "partialconv",
+        "partialconv",
+        "1000000.pth",
+        page="https://github.com/naoto0804/pytorch-inpainting-with-partial-conv",
+        licence="MIT",
+        note="by hand",
+    ),
     _lornatang("srresnet-x4-imagenet", "SRResNet_x4-ImageNet.pth.tar"),
     _lornatang("srgan-x4-imagenet", "SRGAN_x4-ImageNet.pth.tar"),
     _yolo("n", False, 5613764, "0ebbc80d4a7680d14987a577cd21342b65ecfd94632bd9a8da63ae6417644ee1"),

@@ -174,7 +174,7 @@ class InpainterTask:
         for name in ("generator", "average"):
             getattr(self, name).load_state_dict(state[name])
         # The first checkpoints held one discriminator, and no guards.
-        judges = state.get("judges") or {"discriminator": state["discriminator"]}
+        judges = state["judges"] if "judges" in state else {"discriminator": state["discriminator"]}
         for name, judge in self.system.judges.items():
             judge.load_state_dict(judges[name])
         for name, group in self.optimisers.items():
