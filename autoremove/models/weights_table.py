@@ -20,8 +20,9 @@ KINDS = (
 
 _ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
 _SAM = "https://dl.fbaipublicfiles.com/segment_anything"
-_MMAGIC = "https://download.openmmlab.com/mmediting/inpainting/deepfillv2"
-_MMAGIC_PCONV = "https://download.openmmlab.com/mmediting/inpainting/pconv"
+_MMAGIC = "https://download.openmmlab.com/mmediting/inpainting"
+_DAA233 = "https://github.com/daa233/generative-inpainting-pytorch"
+_EDGECONNECT = "https://github.com/knazeri/edge-connect"
 _NIPPONJO = "https://github.com/nipponjo/deepfillv2-pytorch"
 _LORNATANG = "https://huggingface.co/ChangyuLiu/SRGAN-PyTorch"
 _CSQIANGWEN = "https://github.com/csqiangwen/DeepFillv2_Pytorch"
@@ -93,32 +94,25 @@ def _sam(size: str, md5: str, size_bytes: int, sha256: str) -> Weights:
     )
 
 
-def _mmagic(name: str, data: str, prefix: str) -> Weights:
-    file = f"deepfillv2_256x256_8x2_{data}_20200619-{prefix}.pth"
+def _mmagic(name: str, network: str, path: str, kind: str | None = None) -> Weights:
+    """A checkpoint of MMagic, whose file names end in the first digits of their hash."""
+    file = path.rpartition("/")[2]
     return Weights(
         name,
-        "inpainter",
-        "deepfillv2",
+        kind or network,
+        network,
         file,
-        url=f"{_MMAGIC}/{file}",
-        sha256_prefix=prefix,
+        url=f"{_MMAGIC}/{path}",
+        sha256_prefix=file.removesuffix(".pth").rpartition("-")[2],
         licence="Apache-2.0",
         note="of MMagic; only the first 8 digits of its hash are published",
     )
 
 
-def _mmagic_pconv(name: str, data: str, prefix: str) -> Weights:
-    file = f"pconv_256x256_stage2_4x2_{data}_20200619-{prefix}.pth"
-    return Weights(
-        name,
-        "partialconv",
-        "partialconv",
-        file,
-        url=f"{_MMAGIC_PCONV}/{file}",
-        sha256_prefix=prefix,
-        licence="Apache-2.0",
-        note="of MMagic; only the first 8 digits of its hash are published",
-    )
+def _by_hand(name: str, network: str, file: str, page: str, licence: str, commercial: bool = True) -> Weights:
+    """A checkpoint with neither a lasting address nor a published hash."""
+    note = "by hand" if commercial else "non-commercial; by hand"
+    return Weights(name, network, network, file, page=page, licence=licence, commercial=commercial, note=note)
 
 
 def _nipponjo(spelling: str, data: str, drive: str) -> Weights:
@@ -152,17 +146,6 @@ TABLE: tuple[Weights, ...] = (
     _embedded("masknet", "masknet", "masknet.safetensors", "as the project"),
     _embedded("inpainter", "deepfillv2", "deepfillv2.safetensors", "as the project"),
     _embedded("srgan", "srgan", "srgan.safetensors", "as the project"),
-    _mmagic_pconv("partialconv-places", "places", "1ffed0e8"),
-    _mmagic_pconv("partialconv-celeba", "celeba", "860f8b95"),
-    Weights(
-        "partialconv-naoto0804",
-        "partialconv",
-        "partialconv",
-        "1000000.pth",
-        page="https://github.com/naoto0804/pytorch-inpainting-with-partial-conv",
-        licence="MIT",
-        note="by hand",
-    ),
     _lornatang("srresnet-x4-imagenet", "SRResNet_x4-ImageNet.pth.tar"),
     _lornatang("srgan-x4-imagenet", "SRGAN_x4-ImageNet.pth.tar"),
     _yolo("n", False, 5613764, "0ebbc80d4a7680d14987a577cd21342b65ecfd94632bd9a8da63ae6417644ee1"),
@@ -193,8 +176,18 @@ TABLE: tuple[Weights, ...] = (
         2564550879,
         "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
     ),
-    _mmagic("deepfillv2-places", "places", "10d15793"),
-    _mmagic("deepfillv2-celeba", "celeba", "c96e5f12"),
+    _mmagic(
+        "deepfillv2-places",
+        "deepfillv2",
+        "deepfillv2/deepfillv2_256x256_8x2_places_20200619-10d15793.pth",
+        "inpainter",
+    ),
+    _mmagic(
+        "deepfillv2-celeba",
+        "deepfillv2",
+        "deepfillv2/deepfillv2_256x256_8x2_celeba_20200619-c96e5f12.pth",
+        "inpainter",
+    ),
     _nipponjo("tf", "places2", "1tvdQRmkphJK7FYveNAKSMWC6K09hJoyt"),
     _nipponjo("tf", "celebahq", "1fTQVSKWwWcKYnmeemxKWImhVtFQpESmm"),
     _nipponjo("pt", "places2", "1L63oBNVgz7xSb_3hGbUdkYW1IuRgMkCa"),
@@ -207,5 +200,49 @@ TABLE: tuple[Weights, ...] = (
         page=f"{_CSQIANGWEN} (Google Drive file 1uMghKl883-9hDLhSiI8lRbHCzCmmRwV-)",
         licence="MIT",
         note="by hand",
+    ),
+    _mmagic(
+        "partialconv-places",
+        "partialconv",
+        "pconv/pconv_256x256_stage2_4x2_places_20200619-1ffed0e8.pth",
+    ),
+    _mmagic(
+        "partialconv-celeba",
+        "partialconv",
+        "pconv/pconv_256x256_stage2_4x2_celeba_20200619-860f8b95.pth",
+    ),
+    _by_hand(
+        "partialconv-naoto0804",
+        "partialconv",
+        "1000000.pth",
+        "https://github.com/naoto0804/pytorch-inpainting-with-partial-conv",
+        "MIT",
+    ),
+    _mmagic(
+        "deepfillv1-places",
+        "deepfillv1",
+        "deepfillv1/deepfillv1_256x256_8x2_places_20200619-c00a0e21.pth",
+    ),
+    _mmagic(
+        "deepfillv1-celeba",
+        "deepfillv1",
+        "deepfillv1/deepfillv1_256x256_4x4_celeba_20200619-dd51a855.pth",
+    ),
+    _by_hand(
+        "deepfillv1-daa233",
+        "deepfillv1",
+        "gen_00430000.pt",
+        f"{_DAA233} (Google Drive file 1qbfA5BP9yzdTFFmiOTvYARUYgW1zwBBK)",
+        "MIT",
+    ),
+    _mmagic("glcic-places", "glcic", "global_local/gl_256x256_8x12_places_20200619-52a040a8.pth"),
+    _mmagic("glcic-celeba", "glcic", "global_local/gl_256x256_8x12_celeba_20200619-5af0493f.pth"),
+    _by_hand(
+        "edgeconnect-places2",
+        "edgeconnect",
+        "InpaintingModel_gen.pth",
+        f"{_EDGECONNECT} (Google Drive folder 158ch9Psjop0mQEdeIp9DKjrYIGTDsZKN, both files)",
+        "CC BY-NC 4.0",
+        commercial=False,
     ),
 )
