@@ -131,9 +131,7 @@ def check_takes_sketch(model: str, weights: str) -> None:
 
     able = [name for name, family in INPAINTERS.items() if family.lines]
     if model not in able:
-        raise UsageError(
-            f"The model {model} follows no sketch.", hint=f"Use the model {' or '.join(able)}."
-        )
+        raise UsageError(f"The model {model} follows no sketch.", hint=f"Use the model {' or '.join(able)}.")
     if model == "deepfillv2" and cache.load("inpainter", weights).config.in_channels != 6:
         raise WeightsError(
             f"The weights {weights!r} have no sketch channel.",

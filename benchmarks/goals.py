@@ -96,6 +96,16 @@ def _over_baselines(own: str, which: str, *more: str) -> Value:
     return value
 
 
+def _leads(holes: str, others: Sequence[str]) -> Value:
+    """By how much DeepFillv2 leads others on the bench of all systems."""
+
+    def value(result: Figures) -> float | None:
+        kind = result["holes"].get(holes)
+        return None if kind is None else gain(kind, MODEL, others)
+
+    return value
+
+
 def _at(*keys: str) -> Value:
     """The figure that lies so deep."""
 
@@ -198,6 +208,20 @@ FILLING = (
     Goal("12 MP photo, three people, two cores: s", "fill-large", _at("photo", "median"), 15, ".1f", True),
     Goal("the same: memory, MB", "fill-large", _at("photo", "peak_memory_mb"), 3000, ".0f", True),
     Goal("100 MP panorama: memory, MB", "fill-large", _at("panorama", "peak_memory_mb"), 4000, ".0f", True),
+    Goal(
+        "free-form holes, equal budget: hole PSNR of DeepFillv2 over partial convolution and v1, dB",
+        "neighbours",
+        _leads("brush", ("partialconv", "deepfillv1")),
+        0.0,
+        "+.2f",
+    ),
+    Goal(
+        "SRResNet over bicubic, luma PSNR, dB",
+        "upscale",
+        lambda r: r["models"]["srgan"]["psnr"] - r["models"]["bicubic"]["psnr"],
+        1.0,
+        "+.2f",
+    ),
     Goal("start-up of --help, s", "speed", lambda r: r["help_seconds"]["median"], 0.5, ".2f", True),
 )
 """What fills the holes, and how fast the program is there."""

@@ -31,7 +31,7 @@ from autoremove.evaluation.table import markdown, write_json
 
 PAGE = ROOT / "benchmarks" / "RESULTS.md"
 
-TIMED = ("speed", "time", "generator", "fill-large")
+TIMED = ("speed", "time", "generator", "fill-large", "neighbours")
 """Sections that repeat what they time."""
 
 

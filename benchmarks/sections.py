@@ -19,10 +19,11 @@ from autoremove.evaluation.table import (
     number,
     removal_table,
 )
+from autoremove.evaluation.upscaling import upscale_table
 
 ROOT = Path(__file__).resolve().parent.parent
 
-MODELS = "deepfillv2,deepfillv2+none,patchmatch,telea,ns"
+MODELS = "deepfillv2,deepfillv2+none,deepfillv2+residuals,patchmatch,telea,ns"
 
 ONE_PASS = "one pass at 640"
 """What benchmarks/small_people.py calls the way of looking that the others are compared with."""
@@ -91,6 +92,10 @@ def _inpaint(result: Figures) -> list[Table]:
 
 def _removal(result: Figures) -> list[Table]:
     return [removal_table(result), causes_table(result["causes"], "removed")]
+
+
+def _upscale(result: Figures) -> list[Table]:
+    return [upscale_table(result)]
 
 
 def _small(result: Figures) -> list[Table]:
@@ -204,6 +209,23 @@ SECTIONS = {
     "brush": Section(
         _evaluate("inpaint", "scenes/test", *FILLS, "--holes", "brush"), _inpaint, "--sheet", ranked=True
     ),
+    "neighbours": Section(
+        (
+            "benchmarks/neighbours.py",
+            "--data",
+            "DATA/scenes/test",
+            "--trained",
+            "runs/neighbours",
+            "--fid-features",
+            "embedded",
+            "--limit",
+            "66",
+        ),
+        _told_by("neighbours_tables"),
+        "--sheet",
+        device=False,
+    ),
+    "upscale": Section(_evaluate("upscale", "scenes/test"), _upscale, "--sheet"),
     "training": Section(
         (
             "benchmarks/curves.py",

@@ -12,8 +12,9 @@ import click
 
 from autoremove.cli.lazy import say
 from autoremove.cli.options import absolute, device_option, quiet_option
+from autoremove.cli.outputs import output_file
 from autoremove.cli.text import plural, printable
-from autoremove.errors import EXIT_SOME_FAILED, InputError, OutputError, PictureError, RecipeError, UsageError
+from autoremove.errors import EXIT_SOME_FAILED, InputError, PictureError, RecipeError, UsageError
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Fill:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture: its file, its mask (None where there is none), its sketch or edges if any, what is written."""
+    """One picture: its file, its mask (None where there is none), its sketch or edges if any, the output."""
 
     source: Path
     hole: Path | None
@@ -43,7 +44,12 @@ class Job:
 @click.option(
     "--output", "-o", required=True, type=click.Path(path_type=Path), help="File, or folder for a folder."
 )
-@click.option("--model", default="deepfillv2", show_default=True, help="deepfillv2, telea or ns.")
+@click.option(
+    "--model",
+    default="deepfillv2",
+    show_default=True,
+    help="A network, as deepfillv2 or edgeconnect; patchmatch, telea or ns.",
+)
 @click.option(
     "--weights", default="embedded", show_default=True, help="Name or file of the network's weights."
 )
@@ -94,15 +100,7 @@ def command(
     drawn = followed(sketch, edges)
     jobs = paired(absolute(image), absolute(mask), absolute(output), drawn)
     fill = prepared(quiet=quiet, drawn=drawn is not None, edges=edges is not None, **options)
-    failed = 0
-    for job in jobs:
-        try:
-            fill_one(job, fill)
-        except (PictureError, UsageError) as error:
-            if len(jobs) == 1 and not image.is_dir():
-                raise
-            failed += 1
-            say(f"failed: {printable(error)}")
+    failed = fill_all(jobs, fill, alone=not image.is_dir())
     if not quiet:
         click.echo(f"{plural(len(jobs) - failed, 'picture')} written to {printable(output)}, {failed} failed")
     if failed:
@@ -151,6 +149,20 @@ def _setting(text: str) -> tuple[str, Any]:
         return field.removeprefix("inpaint."), yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise RecipeError(f"--set {text}: {value!r} is no value.") from error
+
+
+def fill_all(jobs: Sequence[Job], fill: Fill, *, alone: bool) -> int:
+    """How many pictures failed; of one picture ``alone`` the error is raised."""
+    failed = 0
+    for job in jobs:
+        try:
+            fill_one(job, fill)
+        except (PictureError, UsageError) as error:
+            if alone:
+                raise
+            failed += 1
+            say(f"failed: {printable(error)}")
+    return failed
 
 
 def fill_one(job: Job, fill: Fill) -> None:
@@ -204,7 +216,7 @@ def paired(image: Path, mask: Path, output: Path, sketch: Path | None = None) ->
         names = "IMAGE and MASK" if sketch is None else "IMAGE, MASK and --sketch or --edges"
         raise UsageError(f"{names} must {'all' if sketch else 'both'} be files or folders.")
     if not image.is_dir():
-        return [Job(image, mask, sketch, _target(image, output))]
+        return [Job(image, mask, sketch, output_file(image, output))]
     from autoremove import images
     from autoremove.own_masks.names import mask_files, mask_of
 
@@ -220,24 +232,3 @@ def paired(image: Path, mask: Path, output: Path, sketch: Path | None = None) ->
         Job(source.path, mask_of(source.relative, files), mask_of(source.relative, drawn), targets[source])
         for source in sources
     ]
-
-
-def _target(image: Path, output: Path) -> Path:
-    """The file to write; a name that claims another format is refused, for the format is kept."""
-    target = output / image.name if output.is_dir() else output
-    if target.exists() and target.samefile(image):
-        raise OutputError(
-            f"The output {target} is the input.", hint="Inputs are never changed: name another."
-        )
-    same = {
-        frozenset((".jpg", ".jpeg", ".jpe", ".jfif")),
-        frozenset((".tif", ".tiff")),
-        frozenset((".heic", ".heif", ".hif")),
-    }
-    endings = image.suffix.lower(), target.suffix.lower()
-    if endings[0] != endings[1] and not any(set(endings) <= group for group in same):
-        raise UsageError(
-            f"The output keeps the format of the picture, and {target.name} is named like another.",
-            hint=f"Name it {target.stem}{image.suffix}.",
-        )
-    return target

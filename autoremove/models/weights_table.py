@@ -140,6 +140,14 @@ def _lornatang(name: str, file: str) -> Weights:
     )
 
 
+def _edgeconnect(data: str, drive: str) -> Weights:
+    """Its two files, ..._EdgeModel_gen.pth and ..._InpaintingModel_gen.pth, belong side by side."""
+    file = f"edgeconnect_{data}_InpaintingModel_gen.pth"
+    beside = file.replace("Inpainting", "Edge")
+    page = f"{_EDGECONNECT} (Google Drive folder {drive}: both files, the other as {beside})"
+    return _by_hand(f"edgeconnect-{data}", "edgeconnect", file, page, "CC BY-NC 4.0", commercial=False)
+
+
 TABLE: tuple[Weights, ...] = (
     # The detector is a YOLO network trained with ultralytics, hence its licence.
     _embedded("detector", "yolo", "detector.safetensors", "AGPL-3.0"),
@@ -231,18 +239,13 @@ TABLE: tuple[Weights, ...] = (
     _by_hand(
         "deepfillv1-daa233",
         "deepfillv1",
-        "gen_00430000.pt",
+        "deepfillv1_daa233_imagenet.pt",
         f"{_DAA233} (Google Drive file 1qbfA5BP9yzdTFFmiOTvYARUYgW1zwBBK)",
         "MIT",
     ),
     _mmagic("glcic-places", "glcic", "global_local/gl_256x256_8x12_places_20200619-52a040a8.pth"),
     _mmagic("glcic-celeba", "glcic", "global_local/gl_256x256_8x12_celeba_20200619-5af0493f.pth"),
-    _by_hand(
-        "edgeconnect-places2",
-        "edgeconnect",
-        "InpaintingModel_gen.pth",
-        f"{_EDGECONNECT} (Google Drive folder 158ch9Psjop0mQEdeIp9DKjrYIGTDsZKN, both files)",
-        "CC BY-NC 4.0",
-        commercial=False,
-    ),
+    _edgeconnect("places2", "158ch9Psjop0mQEdeIp9DKjrYIGTDsZKN"),
+    _edgeconnect("celeba", "13JgMA5sKMYgRwHBp4f7PBc5orNJ_Cv-p"),
+    _edgeconnect("psv", "1hMGVz6Ck3erpP3BRNzG90HNCJl85kveN"),
 )
