@@ -4,7 +4,7 @@ Multi-scale patch synthesis (Wexler, Shechtman and Irani 2007) with the nearest-
 (Barnes et al. 2009): exhaustive search at the coarse levels, propagation and local search at the fine ones.
 No weights. A guide, such as the soft fill of a network, can decide the large forms. Patches are compared by
 their few strongest components, which is fast, and does not take a patch for unlike because it is sharper; and
-by whether they are as rough as the surroundings of the hole, for a soft guess would find soft patches.
+by whether they are as rough as surroundings of their colour, for a soft guess would find soft patches.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from autoremove.models.components import PATCH, Components
 from autoremove.models.copies import Field, at_full_size
 from autoremove.models.pieces import joined_well
-from autoremove.models.roughness import roughness
+from autoremove.models.roughness import expected, roughness
 
 __all__ = ["PATCH", "Field", "at_full_size", "fill"]
 
@@ -40,7 +40,7 @@ ONCE = 130
 SHY = 0.01
 """How far from a hole, beyond the patch itself, sources keep, as a share of the level's longer side."""
 
-ROUGH = 16.0
+ROUGH = 20.0
 """Levels of 255 that a patch counts as unlike where it is e times as rough as is expected of its place."""
 
 RATIO = 1.5
@@ -118,9 +118,9 @@ class _Level:
         self.cost = np.full(len(self.query_index), np.inf, np.float32)
         # What known patches look like never changes; what the hole's do, every search looks up anew.
         self.components = Components.of(self.pixels, self.key_index)
-        own, expected = (plane.ravel() for plane in roughness(self.pixels, holes))
+        own = roughness(self.pixels).ravel()
         self.known = _with(self.components.everywhere(self.pixels, self.key_index), own)
-        self.expected = expected
+        self.expected: Float | None = None
         self.wanted = self.known[:0]
 
     @classmethod
@@ -170,8 +170,10 @@ class _Level:
 
     def search(self, rng: np.random.Generator) -> None:
         """Improve every query's source."""
+        if self.expected is None:
+            self.expected = expected(self.pixels, self.holes, self.query_index)
         seen = self.components.describe(self.pixels, self.query_index)
-        self.wanted = _with(seen, self.expected[self.query_index])
+        self.wanted = _with(seen, self.expected)
         side = max(self.height, self.width)
         if self.source is None or side <= EXHAUSTIVE or (side <= ONCE and not self.searched):
             self._search_all()
@@ -258,7 +260,9 @@ class _Level:
     def settled(self) -> Index:
         """The source map of pieces that fit each other and the border, which the ring continues."""
         assert self.source is not None
-        wanted = _with(self.components.everywhere(self.pixels, self.query_index), self.expected)
+        rough = np.zeros(self.holes.size, np.float32)
+        rough[self.query_index] = 0.0 if self.expected is None else self.expected
+        wanted = _with(self.components.everywhere(self.pixels, self.query_index), rough)
         source = np.arange(self.holes.size)
         source[self.query_index] = self.source
         source = joined_well(self.pixels, self.holes, source, self.keys, self.touched, wanted, self.known)

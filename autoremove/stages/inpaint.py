@@ -67,7 +67,7 @@ class Inpaint(StageFields):
     precision: str = field(default="auto", metadata=SPEED_ONLY)
 
     name: ClassVar[str] = "inpaint"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     needs: ClassVar[tuple[str, ...]] = ("image", "mask")
     gives: ClassVar[str] = "patches"
 

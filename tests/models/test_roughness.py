@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autoremove.models import patchmatch
-from autoremove.models.roughness import LEAST, roughness
+from autoremove.models.roughness import LEAST, expected, roughness
 
 
 def meadow() -> tuple[np.ndarray, np.ndarray]:
@@ -19,19 +19,32 @@ def meadow() -> tuple[np.ndarray, np.ndarray]:
     return np.clip(image, 0, 255).astype(np.float32), holes
 
 
-def test_a_hole_is_expected_to_be_like_its_surroundings_whatever_it_holds() -> None:
+def test_a_hole_is_expected_to_be_like_its_surroundings() -> None:
     image, holes = meadow()
-    own, expected = roughness(image, holes)
-    blank = np.where(holes[..., None], np.float32(0), image)
-    assert np.allclose(roughness(blank, holes)[1], expected)
+    image[holes] = 120
+    own, places = roughness(image), np.flatnonzero(holes)
     assert own[:, :3].max() < np.log(LEAST) + 0.5
     beside = own[:, 110:180][~holes[:, 110:180]]
-    assert abs(float(expected[holes].mean()) - float(np.median(beside))) < 0.25
+    assert abs(float(expected(image, holes, places).mean()) - float(np.median(beside))) < 0.25
+
+
+def test_things_of_one_colour_are_expected_to_be_alike() -> None:
+    """A wall that is smooth and blue beside gravel that is rough and grey; the hole lies over both."""
+    rng = np.random.default_rng(0)
+    image = np.full((80, 120, 3), (40, 60, 200), np.float32)
+    image[40:] = 120 + 60 * rng.standard_normal((40, 120, 1))
+    holes = np.zeros((80, 120), bool)
+    holes[20:60, 40:80] = True
+    image[holes] = 120
+    image[20:40, 40:80] = (40, 60, 200)
+    wall, gravel = (expected(image, holes, np.array([row * 120 + 60])) for row in (30, 50))
+    assert wall[0] < np.log(LEAST) + 0.3
+    assert gravel[0] > np.log(LEAST) + 2
 
 
 def test_nothing_known_is_no_roughness() -> None:
     holes = np.ones((20, 20), bool)
-    assert np.allclose(roughness(np.full((20, 20, 3), 90, np.float32), holes)[1], np.log(LEAST))
+    assert np.allclose(expected(np.full((20, 20, 3), 90, np.float32), holes, np.arange(9)), np.log(LEAST))
 
 
 def test_a_soft_guess_is_rebuilt_as_rough_as_its_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
