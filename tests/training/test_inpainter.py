@@ -4,42 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image as PillowImage
 
 from autoremove.errors import DeviceError, UsageError
 from autoremove.models.deepfillv2 import load_generator
 from autoremove.training import inpainter
-from autoremove.training.held_out import HeldOut, at_size, hole_l1, hole_psnr, ssim
-from autoremove.training.holes import HoleMix
+from autoremove.training.held_out import at_size, hole_l1, hole_psnr, ssim
 from autoremove.training.inpainter_config import InpainterConfig, Stage, read_settings
-from autoremove.training.inpainter_data import Pictures, training_batches
 from autoremove.training.system import weighted_l1
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
-def scenes(tmp_path: Path) -> Path:
-    """Smooth colour ramps: what is missing follows from what is there."""
-    folder = tmp_path / "scenes"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for i in range(4):
-        corners = rng.integers(0, 255, (2, 2, 3), dtype=np.uint8)
-        ramp = PillowImage.fromarray(corners).resize((72, 72), PillowImage.Resampling.BILINEAR)
-        ramp.save(folder / f"{i}.png")
-    return folder
+from tests.cases.training import task_of
 
 
 @pytest.fixture
@@ -58,13 +34,6 @@ def config(scenes: Path) -> InpainterConfig:
         validation_size=32,
         fill_size=16,
     )
-
-
-def task_of(config: InpainterConfig, tmp_path: Path) -> inpainter.InpainterTask:
-    pictures = Pictures.of(config)
-    batches = training_batches(pictures, config, HoleMix(), tmp_path / "cache")
-    held_out = HeldOut.of(pictures.held_out, HoleMix(), count=2, size=32)
-    return inpainter.InpainterTask(config, batches, held_out, torch.device("cpu"))
 
 
 def test_the_error_in_holes_falls(config: InpainterConfig, tmp_path: Path) -> None:

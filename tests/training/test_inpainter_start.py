@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +15,11 @@ from autoremove.errors import UsageError, WeightsError
 from autoremove.models import cache
 from autoremove.models.deepfillv2 import Generator, GeneratorConfig, load_generator, save_generator
 from autoremove.training import inpainter
-from autoremove.training.held_out import HeldOut
 from autoremove.training.holes import HoleMix
 from autoremove.training.inpainter_config import InpainterConfig, Stage, read_settings
-from autoremove.training.inpainter_data import Pictures, training_batches
 from autoremove.training.inpainter_start import starting_generator
 from autoremove.training.systems import deepfillv2 as deepfillv2_system
+from tests.cases.training import task_of
 
 
 @pytest.fixture
@@ -57,15 +55,6 @@ def config(scenes: Path) -> InpainterConfig:
         validation_pictures=1,
         validation_size=32,
     )
-
-
-def task_of(
-    config: InpainterConfig, tmp_path: Path, kept: dict[str, Any] | None = None
-) -> inpainter.InpainterTask:
-    pictures = Pictures.of(config)
-    batches = training_batches(pictures, config, HoleMix(), tmp_path / "cache")
-    held_out = HeldOut.of(pictures.held_out, HoleMix(), count=1, size=32)
-    return inpainter.InpainterTask(config, batches, held_out, torch.device("cpu"), kept)
 
 
 @pytest.mark.parametrize(

@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image as PillowImage
 from torch import nn
 
 from autoremove.models.network_files import load_network
-from autoremove.training import inpainter
-from autoremove.training.held_out import HeldOut
-from autoremove.training.holes import HoleMix
 from autoremove.training.inpainter_config import InpainterConfig, Stage, read_settings
-from autoremove.training.inpainter_data import Pictures, training_batches
-from autoremove.training.system import Made, Sample
+from autoremove.training.system import Made
 from autoremove.training.systems.deepfillv1 import DeepFillV1System
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+from tests.cases.training import sample_of, task_of
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> InpainterConfig:
-    """Smooth colour ramps: what is missing follows from what is there."""
-    folder = tmp_path / "scenes"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for i in range(4):
-        corners = rng.integers(0, 255, (2, 2, 3), dtype=np.uint8)
-        ramp = PillowImage.fromarray(corners).resize((72, 72), PillowImage.Resampling.BILINEAR)
-        ramp.save(folder / f"{i}.png")
+def config(scenes: Path) -> InpainterConfig:
     return InpainterConfig(
         network="deepfillv1",
         build={"cnum": 4},
-        data=(str(folder),),
+        data=(str(scenes),),
         discriminator_base=8,
         stages=(Stage(1.0, 32, 2),),
         learning_rate=1e-3,
@@ -54,20 +33,6 @@ def config(tmp_path: Path) -> InpainterConfig:
         validation_size=32,
         fill_size=16,
     )
-
-
-def task_of(config: InpainterConfig, tmp_path: Path) -> inpainter.InpainterTask:
-    pictures = Pictures.of(config)
-    batches = training_batches(pictures, config, HoleMix(), tmp_path / "cache")
-    held_out = HeldOut.of(pictures.held_out, HoleMix(), count=2, size=32)
-    return inpainter.InpainterTask(config, batches, held_out, torch.device("cpu"))
-
-
-def sample_of() -> Sample:
-    generator = torch.Generator().manual_seed(0)
-    hole = torch.zeros(2, 1, 32, 32)
-    hole[..., 8:20, 10:22] = 1
-    return Sample(torch.rand(2, 3, 32, 32, generator=generator) * 2 - 1, hole, torch.zeros_like(hole))
 
 
 def test_the_error_falls(config: InpainterConfig, tmp_path: Path) -> None:

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image as PillowImage
 from torch import Tensor
 
 from autoremove.errors import UsageError
 from autoremove.models.network_files import load_network
-from autoremove.training import inpainter
 from autoremove.training.inpainter_config import InpainterConfig, Stage, read_settings
-from autoremove.training.inpainter_data import Pictures, held_out, hole_mixes, training_batches
 from autoremove.training.system import Made, Sample
 from autoremove.training.systems.partialconv import PartialConvSystem
+from tests.cases.training import task_of
 
 SMALL = {"base": 8, "widest": 16, "levels": 4}
 
 
 @pytest.fixture(autouse=True)
-def quiet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One thread; no VGG weights, wherever the tests run."""
+def without_vgg(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No VGG weights, wherever the tests run."""
     monkeypatch.setenv("AUTOREMOVE_WEIGHTS", str(tmp_path / "none"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "none"))
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def config(**changes: object) -> InpainterConfig:
@@ -139,33 +132,13 @@ def test_it_learns_two_pictures_by_heart() -> None:
     assert np.mean(errors[-5:]) < 0.25 * errors[0]
 
 
-@pytest.fixture
-def scenes(tmp_path: Path) -> Path:
-    folder = tmp_path / "scenes"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    for i in range(4):
-        corners = rng.integers(0, 255, (2, 2, 3), dtype=np.uint8)
-        ramp = PillowImage.fromarray(corners).resize((72, 72), PillowImage.Resampling.BILINEAR)
-        ramp.save(folder / f"{i}.png")
-    return folder
-
-
-def task_of(settings: InpainterConfig, cache: Path) -> inpainter.InpainterTask:
-    pictures = Pictures.of(settings)
-    learnt, fixed = hole_mixes(settings)
-    batches = training_batches(pictures, settings, learnt, cache)
-    fixed_pictures = held_out(pictures, settings, fixed)
-    return inpainter.InpainterTask(settings, batches, fixed_pictures, torch.device("cpu"))
-
-
 def test_the_task_steps_resumes_and_exports(scenes: Path, tmp_path: Path) -> None:
     settings = config(data=(str(scenes),))
-    task = task_of(settings, tmp_path / "cache")
+    task = task_of(settings, tmp_path)
     first = task.step(0.0)
     assert first["style"] > 0 and first["l1_hole"] > 0
     task.step(0.6)
-    other = task_of(settings, tmp_path / "cache")
+    other = task_of(settings, tmp_path)
     other.load_state_dict(task.state_dict())
     one, two = task.step(0.7), other.step(0.7)
     assert one["rate"] == settings.rate(0.7) * 0.5
