@@ -9,6 +9,7 @@ from torch import Tensor
 
 from autoremove.errors import WeightsError
 from autoremove.models.deepfillv1 import DeepFillv1, DeepFillv1Config
+from autoremove.models.deepfillv2_checkpoints import mmagic_places
 from autoremove.models.deepfillv2_table import layer_table
 from autoremove.models.spellings import unknown, unwrapped, verify
 
@@ -127,23 +128,5 @@ def _daa233() -> dict[str, str]:
     return found
 
 
-def _mmagic() -> dict[str, str]:
-    encoder, decoder = [f"enc{i}" for i in range(1, 7)], [f"decoder.dec{i}" for i in range(1, 8)]
-    dilated = [f"dilation_neck.dilation_convs.{i}" for i in range(4)]
-    places = {
-        "coarse": [f"stage1.{n}" for n in (*(f"encoder.{e}" for e in encoder), *dilated, *decoder)],
-        "convolution": [f"stage2.{n}" for n in (*(f"encoder_conv.{e}" for e in encoder), *dilated)],
-        "attention": [f"stage2.encoder_attention.{e}" for e in encoder],
-        "after_attention": [f"stage2.contextual_attention_neck.conv{i}" for i in (1, 2)],
-        "merge": [f"stage2.{n}" for n in decoder],
-    }
-    table = layer_table(DeepFillv1Config().graph())
-    return {
-        layer.name: place
-        for part, layers in table.items()
-        for layer, place in zip(layers, places[part], strict=True)
-    }
-
-
-_TABLES = {"daa233": _daa233(), "mmagic": _mmagic()}
+_TABLES = {"daa233": _daa233(), "mmagic": mmagic_places()}
 """For each spelling: our layer's name -> the module that holds its convolution."""

@@ -18,10 +18,10 @@ from autoremove.models.deepfillv2 import (
     load_generator,
     save_generator,
 )
+from autoremove.models.spellings import Shape, verify
 
 __all__ = ["from_checkpoint", "load_generator", "save_generator", "spelling_of"]
 
-Shape = tuple[int, ...]
 
 MARKS = {
     "ours": "conv1.weight",
@@ -54,7 +54,11 @@ def from_checkpoint(state_dict: Mapping[str, Any], *, fuse: bool | None = None) 
         key: dict(_sources(spelling, key, tuple(value.shape)))
         for key, value in generator.state_dict().items()
     }
-    _verify(spelling, tensors, {name: shape for part in sources.values() for name, shape in part.items()})
+    verify(
+        f"DeepFillv2 ({spelling})",
+        tensors,
+        {name: shape for part in sources.values() for name, shape in part.items()},
+    )
     generator.load_state_dict({key: _assembled(tensors, list(part)) for key, part in sources.items()})
     return generator.eval()
 
@@ -110,27 +114,6 @@ def _own_widths(config: GeneratorConfig, tensors: Mapping[str, Tensor]) -> Gener
         merge_width=0 if merge_width == 2 * config.cnum else merge_width,
         rgb_gate=shapes["conv17.weight"][0] == 6,
     )
-
-
-def _verify(spelling: str, tensors: Mapping[str, Tensor], wanted: Mapping[str, Shape]) -> None:
-    missing = [name for name in wanted if name not in tensors]
-    unexpected = [name for name in tensors if name not in wanted]
-    unlike = [
-        f"{name} {tuple(tensors[name].shape)} instead of {shape}"
-        for name, shape in wanted.items()
-        if name in tensors and tuple(tensors[name].shape) != shape
-    ]
-    kinds = {"missing": missing, "unexpected": unexpected, "of another shape": unlike}
-    found = [f"{kind}: {_listed(names)}" for kind, names in kinds.items() if names]
-    if found:
-        raise WeightsError(
-            f"The checkpoint looks like DeepFillv2 ({spelling}) but does not fit it; {'; '.join(found)}.",
-            hint="The file may be cut short or of a changed network.",
-        )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 def _sources(spelling: str, key: str, shape: Shape) -> Iterator[tuple[str, Shape]]:
@@ -203,7 +186,8 @@ def _pt() -> dict[str, str]:
     return {ours: f"{theirs}.conv" for ours, theirs in _paired(places)}
 
 
-def _mmagic() -> dict[str, str]:
+def mmagic_places() -> dict[str, str]:
+    """Our layer's name -> the module of MMagic's DeepFill networks, of both versions, that stands for it."""
     encoder, decoder = [f"enc{i}" for i in range(1, 7)], [f"decoder.dec{i}" for i in range(1, 8)]
     dilated = [f"dilation_neck.dilation_convs.{i}" for i in range(4)]
     places = {
@@ -213,7 +197,7 @@ def _mmagic() -> dict[str, str]:
         "after_attention": [f"stage2.contextual_attention_neck.conv{i}" for i in (1, 2)],
         "merge": [f"stage2.{n}" for n in decoder],
     }
-    return {ours: f"{theirs}.conv.conv" for ours, theirs in _paired(places)}
+    return dict(_paired(places))
 
 
 def _csqiangwen() -> dict[str, str]:
@@ -235,5 +219,10 @@ def _paired(places: Mapping[str, list[str]]) -> Iterator[tuple[str, str]]:
         yield from zip(layers, places[part], strict=True)
 
 
-_TABLES = {"tf": _tf(), "pt": _pt(), "mmagic": _mmagic(), "csqiangwen": _csqiangwen()}
+_TABLES = {
+    "tf": _tf(),
+    "pt": _pt(),
+    "mmagic": {k: f"{v}.conv.conv" for k, v in mmagic_places().items()},
+    "csqiangwen": _csqiangwen(),
+}
 """For each spelling: our layer's name -> the module that holds its weight and bias."""
