@@ -219,7 +219,7 @@ SECTIONS = {
             "--fid-features",
             "embedded",
             "--limit",
-            "66",
+            "44",
         ),
         _told_by("neighbours_tables"),
         "--sheet",
