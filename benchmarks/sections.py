@@ -219,7 +219,7 @@ SECTIONS = {
             "--fid-features",
             "embedded",
             "--limit",
-            "44",
+            "24",
         ),
         _told_by("neighbours_tables"),
         "--sheet",
