@@ -16,6 +16,7 @@ from autoremove.errors import OutputError, WeightsError
 from autoremove.models.attention_sources import Sources
 from autoremove.models.contextual_attention import align_corners_indices, attend
 from autoremove.models.deepfillv2_table import GeneratorConfig, Layer, layer_table
+from autoremove.models.padded import padded
 
 ARCHITECTURE = "deepfillv2"
 __all__ = [
@@ -146,8 +147,8 @@ class Generator(nn.Module):
         if sketch is not None and self.config.in_channels != 6:
             raise ValueError(f"sketch does not fit a network of {self.config.in_channels} input channels")
         smallest = 72 if self.config.padding == "reflect" else 8
-        image = self._inward(_padded(image, smallest))
-        return image, _padded(mask, smallest), None if sketch is None else _padded(sketch, smallest)
+        image = self._inward(padded(image, 8, smallest))
+        return image, padded(mask, 8, smallest), None if sketch is None else padded(sketch, 8, smallest)
 
     def coarse_input(self, known: Tensor, mask: Tensor, sketch: Tensor | None) -> Tensor:
         """Planes of the first stage from a picture without its hole."""
@@ -200,16 +201,6 @@ class Generator(nn.Module):
         if self.config.channel_order == "bgr":
             image = image.flip(1)
         return image / 2 + 0.5 if self.config.input_form == "unit" else image
-
-
-def _padded(planes: Tensor, smallest: int) -> Tensor:
-    """Grow right and bottom to a multiple of 8, at least ``smallest``, by reflection where it reaches."""
-    height, width = planes.shape[-2:]
-    down, right = (max(smallest, -(-n // 8) * 8) - n for n in (height, width))
-    if not down and not right:
-        return planes
-    mode = "reflect" if down < height and right < width else "replicate"
-    return F.pad(planes, (0, right, 0, down), mode=mode)
 
 
 def _eighth(mask: Tensor, form: str) -> Tensor:

@@ -118,8 +118,8 @@ class _Level:
         self.cost = np.full(len(self.query_index), np.inf, np.float32)
         # What known patches look like never changes; what the hole's do, every search looks up anew.
         self.components = Components.of(self.pixels, self.key_index)
-        own = roughness(self.pixels).ravel()
-        self.known = _with(self.components.everywhere(self.pixels, self.key_index), own)
+        self.rough = roughness(self.pixels).ravel()
+        self.known = _with(self.components.everywhere(self.pixels, self.key_index), self.rough)
         self.expected: Float | None = None
         self.wanted = self.known[:0]
 
@@ -171,7 +171,7 @@ class _Level:
     def search(self, rng: np.random.Generator) -> None:
         """Improve every query's source."""
         if self.expected is None:
-            self.expected = expected(self.pixels, self.holes, self.query_index)
+            self.expected = expected(self.pixels, self.rough, self.holes, self.query_index)
         seen = self.components.describe(self.pixels, self.query_index)
         self.wanted = _with(seen, self.expected)
         side = max(self.height, self.width)

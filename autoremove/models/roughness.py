@@ -31,12 +31,13 @@ def roughness(pixels: Float) -> Float:
     return np.asarray(np.log(stirs + LEAST), np.float32)
 
 
-def expected(pixels: Float, holes: Mask, places: Index) -> Float:
+def expected(pixels: Float, own: Float, holes: Mask, places: Index) -> Float:
     """How rough known places are that are of the colour of ``places`` (flat indices) and near them.
 
     ``pixels`` H x W x 3 with a guess in the holes, of which only the colours count: a soft guess of gravel is
-    grey, and grey things nearby are rough; a soft guess of a wall is white, and so is the wall. Without a
-    known place it is the least roughness.
+    grey, and grey things nearby are rough; a soft guess of a wall is white, and so is the wall. ``own``: the
+    :func:`roughness` of every pixel, H * W, of which the known ones count. Without a known place it is the
+    least roughness.
     """
     around = np.ones((PATCH + 2, PATCH + 2), np.uint8)
     known = np.flatnonzero(cv2.dilate(holes.astype(np.uint8), around) == 0)
@@ -49,8 +50,7 @@ def expected(pixels: Float, holes: Mask, places: Index) -> Float:
     squares = (ours**2).sum(1)[:, None] + (theirs**2).sum(1)[None] - 2 * ours @ theirs.T
     # The nearest of all counts fully, however far it is.
     weight = np.exp(-0.5 * (squares - squares.min(1, keepdims=True)))
-    own = roughness(pixels).ravel()[asked]
-    return np.asarray(weight @ own / weight.sum(1), np.float32)
+    return np.asarray(weight @ own[asked] / weight.sum(1), np.float32)
 
 
 def _asked(holes: Mask, known: Index) -> Index:
