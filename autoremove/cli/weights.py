@@ -10,11 +10,11 @@ import click
 from autoremove.cli.lazy import say
 from autoremove.cli.text import bytes_as_text, columns
 from autoremove.errors import EXIT_WEIGHTS, UsageError
+from autoremove.models.families import NEIGHBOURS
 
 if TYPE_CHECKING:
     from autoremove.models.weights import Status
 
-NEIGHBOURS = ("edgeconnect", "partialconv", "gain", "deepfillv1", "glcic", "srgan")
 KINDS = ("detector", "segmenter", "masknet", "inpainter", *NEIGHBOURS)
 """As in ``models.weights_table``; a test holds the two together."""
 

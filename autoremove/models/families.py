@@ -73,3 +73,6 @@ UPSCALERS: dict[str, Family] = {
 
 NETWORKS: dict[str, Family] = {**INPAINTERS, **UPSCALERS}
 """All of them."""
+
+NEIGHBOURS = tuple(name for name in NETWORKS if name != "deepfillv2")
+"""Those beside DeepFillv2; their weights go by their own names."""

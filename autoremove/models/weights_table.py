@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-KINDS = (
-    "detector",
-    "segmenter",
-    "masknet",
-    "inpainter",
-    "edgeconnect",
-    "partialconv",
-    "gain",
-    "deepfillv1",
-    "glcic",
-    "srgan",
-)
+from autoremove.models.families import NEIGHBOURS
+
+KINDS = ("detector", "segmenter", "masknet", "inpainter", *NEIGHBOURS)
 """What weights are for; ``inpainter`` are those of DeepFillv2, its neighbours go by their own names."""
 
 _ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v8.3.0"

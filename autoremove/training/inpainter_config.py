@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from autoremove.errors import UsageError
+from autoremove.models.families import NEIGHBOURS
 from autoremove.training.settings import read_values
-
-NEIGHBOURS = ("edgeconnect", "partialconv", "gain", "deepfillv1", "glcic", "srgan")
-"""Networks beside DeepFillv2 that `train` knows, each with a settings file of its name."""
 
 SHIPPED = ("inpainter", "inpainter-finetune", "inpainter-paper", *NEIGHBOURS)
 """Settings files in ``configs``, known by name."""
