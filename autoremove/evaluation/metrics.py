@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from autoremove.training.similarity import similarity
 from autoremove.types import Image, Mask
 
 MOST_PSNR = 100.0
@@ -42,19 +42,9 @@ def ssim(result: Image, truth: Image, where: Mask | None = None) -> float:
 
     NaN where there is no pixel.
     """
-    a, b = result.astype(np.float64), truth.astype(np.float64)
-    mean_a, mean_b = _blur(a), _blur(b)
-    var_a, var_b = _blur(a * a) - mean_a**2, _blur(b * b) - mean_b**2
-    both = _blur(a * b) - mean_a * mean_b
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    upper = (2 * mean_a * mean_b + c1) * (2 * both + c2)
-    similar = upper / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))
+    similar = similarity(result, truth)
     inside = similar if where is None else similar[where]
     return float(inside.mean()) if inside.size else float("nan")
-
-
-def _blur(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(cv2.GaussianBlur(plane, (11, 11), 1.5), np.float64)
 
 
 def mask_iou(found: Mask, truth: Mask, ignore: Mask | None = None) -> float:

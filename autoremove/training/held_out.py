@@ -9,11 +9,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from autoremove.training.holes import HoleMix
 from autoremove.training.record import tile
 from autoremove.training.scenes import Source, centre_crop
+from autoremove.training.similarity import similarity
 from autoremove.types import Image, Mask
 
 Fill = Callable[[Image, Mask], tuple[Image, Image]]
@@ -115,13 +115,4 @@ def hole_l1(result: Image, truth: Image, hole: Mask) -> float:
 
 def ssim(result: Image, truth: Image) -> float:
     """Structural similarity over the whole picture, Gaussian window 11, sigma 1.5, mean of RGB."""
-    a, b = result.astype(np.float64), truth.astype(np.float64)
-
-    def blur(x: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(cv2.GaussianBlur(x, (11, 11), 1.5), np.float64)
-
-    mean_a, mean_b = blur(a), blur(b)
-    var_a, var_b, both = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2, blur(a * b) - mean_a * mean_b
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    shape = (2 * mean_a * mean_b + c1) * (2 * both + c2)
-    return float((shape / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean())
+    return float(similarity(result, truth).mean())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from torch import Tensor
 from autoremove.models.srgan import SCALE, SRResNet, bicubic
 from autoremove.models.srgan_tiles import upscaled_pixels
 from autoremove.training.record import tile
+from autoremove.training.similarity import similarity
 from autoremove.types import Image
 
 BORDER = 4
@@ -69,7 +69,10 @@ def compared(result: Image, truth: Image) -> dict[str, float]:
     inside = slice(BORDER, -BORDER)
     a, b = (luma(picture)[inside, inside] for picture in (result, truth))
     error = max(float(np.mean((a - b) ** 2)), 1e-12)
-    return {"psnr": min(MOST_PSNR, 10 * float(np.log10(255**2 / error))), "ssim": _ssim(a, b)}
+    return {
+        "psnr": min(MOST_PSNR, 10 * float(np.log10(255**2 / error))),
+        "ssim": float(similarity(a, b)[5:-5, 5:-5].mean()),
+    }
 
 
 def figures(enlarge: Enlarge, pictures: Sequence[Image]) -> dict[str, float]:
@@ -95,17 +98,6 @@ def sheet(enlarge: Enlarge, pictures: Sequence[Image], count: int = 8) -> Image:
         plain = np.repeat(np.repeat(low, SCALE, 0), SCALE, 1)
         rows.append([plain, bicubic_pixels(low), enlarge(low), high])
     return tile(rows)
-
-
-def _ssim(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    def blur(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(cv2.GaussianBlur(plane, (11, 11), 1.5), np.float64)[5:-5, 5:-5]
-
-    mean_a, mean_b = blur(a), blur(b)
-    var_a, var_b, both = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2, blur(a * b) - mean_a * mean_b
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    upper = (2 * mean_a * mean_b + c1) * (2 * both + c2)
-    return float((upper / ((mean_a**2 + mean_b**2 + c1) * (var_a + var_b + c2))).mean())
 
 
 def _planes(picture: Image) -> Tensor:
