@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,7 @@ from autoremove.errors import OutputError, WeightsError
 from autoremove.models.attention_sources import Sources
 from autoremove.models.contextual_attention import align_corners_indices, attend
 from autoremove.models.deepfillv2_table import GeneratorConfig, Layer, layer_table
+from autoremove.models.gated_lines import gate
 from autoremove.models.padded import padded
 
 ARCHITECTURE = "deepfillv2"
@@ -54,6 +55,7 @@ class GatedConv(nn.Conv2d):
         self.gated = gated
         self.upsample = layer.upsample
         self.activation = layer.activation
+        self.gate: Callable[[Tensor, Tensor, str], Tensor] = gate
         self._start()
 
     @torch.no_grad()
@@ -74,12 +76,8 @@ class GatedConv(nn.Conv2d):
         out = super().forward(features)
         if not self.gated:
             return out
-        feature, gate = out.chunk(2, dim=1)
-        if self.activation == "elu":
-            feature = F.elu(feature)
-        elif self.activation == "relu":
-            feature = F.relu(feature)
-        return feature * torch.sigmoid(gate)
+        feature, gates = out.chunk(2, dim=1)
+        return self.gate(feature, gates, self.activation)
 
 
 class Generator(nn.Module):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -43,22 +44,23 @@ def run(layer: GatedConv, features: Tensor, have: Window, step: Step, compiled: 
         out = F.conv2d(part, layer.weight, layer.bias, layer.stride, 0, layer.dilation)
     if not layer.gated:
         return out
-    feature, gate = out.chunk(2, dim=1)
-    gated: Tensor = (_compiled() if compiled else _gated)(feature, gate, layer.activation)
-    return gated
+    chosen: Callable[[Tensor, Tensor, str], Tensor] = _compiled() if compiled else gate
+    feature, gates = out.chunk(2, dim=1)
+    return chosen(feature, gates, layer.activation)
 
 
 @cache
-def _compiled() -> Any:
-    return torch.compile(_gated, dynamic=True)
+def _compiled() -> Callable[[Tensor, Tensor, str], Tensor]:
+    return torch.compile(gate, dynamic=True)
 
 
-def _gated(feature: Tensor, gate: Tensor, activation: str) -> Tensor:
+def gate(feature: Tensor, gates: Tensor, activation: str) -> Tensor:
+    """``activation`` (elu, relu or none) of the one half of the channels, times the sigmoid of the other."""
     if activation == "elu":
         feature = F.elu(feature)
     elif activation == "relu":
         feature = feature.relu()
-    return feature * torch.sigmoid(gate)
+    return feature * torch.sigmoid(gates)
 
 
 def _activated(feature: Tensor, activation: str) -> Tensor:

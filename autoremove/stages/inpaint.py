@@ -18,6 +18,7 @@ from autoremove.stages.base import SPEED_ONLY, StageFields
 from autoremove.stages.joining import joined, patch_box
 from autoremove.stages.network import Answer, Asking, Seen
 from autoremove.stages.plan import Box, Crop, part, plan
+from autoremove.stages.quality import sharpness_at_most
 from autoremove.stages.shrinking import BLANK, enlarged, fitted, shrink
 from autoremove.stages.superresolved import with_super_resolution
 from autoremove.types import Image, Mask, ObjectMask, Patch
@@ -46,7 +47,8 @@ class Inpaint(StageFields):
     Bertalmio et al. 2001). ``detail``: what makes a network's fill sharp at full size: ``patches`` (its
     forms, rebuilt from patches of the picture itself), ``residuals`` (the fine structure of the places its
     attention copied from, after Yi et al. 2020), ``srgan`` (enlarged by SRResNet, Ledig et al. 2017) or
-    ``none``.
+    ``none``. ``soft_from``: a network's fill that is as it is so sharp beside its surroundings (1 = as sharp)
+    gets no patches: what is out of focus has no texture to copy, and patches of it look like stains.
     ``side``: longer side of a crop as the network sees it, in pixels. ``context``: surroundings on each side
     of a hole, as a share of its longer side. ``max_share``: a mask that covers more of the picture is not
     filled but put up for review. ``radius``: of telea and ns, in pixels. ``crops``: at most so many at
@@ -59,6 +61,7 @@ class Inpaint(StageFields):
     model: str = "deepfillv2"
     weights: str = "embedded"
     detail: str = "patches"
+    soft_from: float = 0.35
     side: int = 256
     context: float = 0.5
     max_share: float = 0.9
@@ -67,7 +70,7 @@ class Inpaint(StageFields):
     precision: str = field(default="auto", metadata=SPEED_ONLY)
 
     name: ClassVar[str] = "inpaint"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     needs: ClassVar[tuple[str, ...]] = ("image", "mask")
     gives: ClassVar[str] = "patches"
 
@@ -122,21 +125,45 @@ def by_network(stage: Inpaint, scene: Scene, crops: list[Crop]) -> list[Patch]:
     shown = [_shown(scene, crop, stage.side) for crop in crops]
     if stage.detail == "residuals":
         shown = [_wider(seen) for seen in shown]
-    asking = Asking(
+    answers = network.answers(_asking(stage, stage.detail), shown)
+    if stage.detail == "srgan":
+        rows = zip(crops, shown, answers, strict=True)
+        return [with_super_resolution(scene, *row, stage.device) for row in rows]
+    ways = [DETAILS[stage.detail]] * len(crops)
+    if stage.detail == "patches":
+        sharp = [_sharpness(scene, crop, answer) for crop, answer in zip(crops, answers, strict=True)]
+        soft = [n for n, ratio in enumerate(sharp) if ratio >= stage.soft_from]
+        again = network.answers(_asking(stage, "none"), [shown[n] for n in soft]) if soft else []
+        for n, answer in zip(soft, again, strict=True):
+            ways[n], answers[n] = without_detail, answer
+    jobs = {id(crop): job for crop, job in zip(crops, zip(ways, shown, answers, strict=True), strict=True)}
+    return _each(lambda crop: jobs[id(crop)][0](scene, crop, *jobs[id(crop)][1:]), crops)
+
+
+def _asking(stage: Inpaint, detail: str) -> Asking:
+    """How the network is asked where its fill is to get this detail."""
+    return Asking(
         stage.weights,
         stage.device,
         stage.side,
         stage.model,
         # Where nothing else will, composite compares the network's own picture with what is known.
-        raw=stage.detail in ("none", "srgan"),
-        sources=residuals.SOURCES if stage.detail == "residuals" else 0,
+        raw=detail in ("none", "srgan"),
+        sources=residuals.SOURCES if detail == "residuals" else 0,
         most=stage.crops,
         precision=stage.precision,
     )
-    pairs = dict(zip(map(id, crops), zip(shown, network.answers(asking, shown), strict=True), strict=True))
-    if stage.detail == "srgan":
-        return [with_super_resolution(scene, crop, *pairs[id(crop)], stage.device) for crop in crops]
-    return _each(lambda crop: DETAILS[stage.detail](scene, crop, *pairs[id(crop)]), crops)
+
+
+def _sharpness(scene: Scene, crop: Crop, answer: Answer) -> float:
+    """How sharp the network's fill is as it is, beside its surroundings; -1 where that cannot be told."""
+    whole, holes = part(scene.image, crop.window).copy(), _holes(scene, crop.window)
+    whole[holes] = enlarged(answer.fill, crop.window, crop.window)[holes]
+    x1, y1, x2, y2 = crop.hole
+    own = np.zeros_like(holes)
+    own[y1 - crop.window[1] : y2 - crop.window[1], x1 - crop.window[0] : x2 - crop.window[0]] = crop.own
+    ratio = sharpness_at_most(whole, own, holes & ~own)
+    return -1.0 if ratio is None else ratio
 
 
 def by_patchmatch(stage: Inpaint, scene: Scene, crops: list[Crop]) -> list[Patch]:

@@ -61,6 +61,11 @@ def sharpness_ratio(image: Image, hole: Mask, apart: Mask | None = None) -> floa
     return float((detail[inner].std() + _LEAST_GREY) / (detail[ring].std() + _LEAST_GREY))
 
 
+def sharpness_at_most(image: Image, hole: Mask, apart: Mask) -> float | None:
+    """:func:`sharpness_ratio` at no more than LARGEST pixels a side; None where it cannot be told."""
+    return _known(sharpness_ratio(*_shrunk(image, hole, apart)))
+
+
 def ring_width(area: int) -> int:
     """Pixels of surroundings to which a fill of so many pixels is compared."""
     return max(8, round(float(np.sqrt(area)) / 4))

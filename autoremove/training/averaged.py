@@ -13,7 +13,7 @@ class Averaged:
 
     net: Any  # each task has a network of its own kind
     average: Any
-    optimiser: torch.optim.Optimizer
+    optimisers: list[torch.optim.Optimizer]
     rng: np.random.Generator
     seed: int
     done: int
@@ -33,7 +33,7 @@ class Averaged:
         return {
             "net": self.net.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "done": self.done,
         }
 
@@ -41,7 +41,10 @@ class Averaged:
         """Go on from such a state."""
         self.net.load_state_dict(state["net"])
         self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        # The first checkpoints held one optimiser.
+        before = state["optimisers"] if "optimisers" in state else [state["optimiser"]]
+        for optimiser, kept in zip(self.optimisers, before, strict=True):
+            optimiser.load_state_dict(kept)
         self.done = state["done"]
         # A resumed run must not see the first samples again.
         self.rng = np.random.default_rng(self.seed + self.done)

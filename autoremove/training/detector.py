@@ -26,7 +26,9 @@ from autoremove.training.boxes import (
     recoloured,
 )
 from autoremove.training.loop import LoopConfig, train
+from autoremove.training.muon import Muon, set_rates, split_for_muon
 from autoremove.training.pasted import chances_of, paste, read_cutouts
+from autoremove.training.precision import autocast, in_float32
 from autoremove.training.record import data_digest, tile
 from autoremove.training.yolo_network import build_network, decay_groups, take_over
 from autoremove.types import Image
@@ -39,6 +41,8 @@ class DetectorConfig:
     ``validation``: a data set, or empty to hold out every ``hold_out``-th picture of ``data``. ``cutouts``: a
     data set with masks whose objects are pasted into other pictures, ``paste`` of them a picture at most.
     ``backgrounds``: a folder of pictures without people; ``backgrounds_found``: see `read_backgrounds`.
+    ``muon``: above 0, the kernels of hidden convolutions are trained by Muon at this multiple of the learning
+    rate instead of AdamW. ``precision``: auto (bfloat16 where the hardware has it), float32 or bfloat16.
     """
 
     data: tuple[str, ...] = ()
@@ -57,10 +61,12 @@ class DetectorConfig:
     learning_rate: float = 6e-4
     final_rate: float = 0.02
     weight_decay: float = 0.01
+    muon: float = 0.0
     warmup_steps: int = 60
     mosaic: float = 0.7
     mosaic_until: float = 0.85
     ema: float = 0.998
+    precision: str = "auto"
     seed: int = 0
 
 
@@ -84,7 +90,8 @@ class DetectorTask(Averaged):
         self.average = copy.deepcopy(self.net).eval()
         for parameter in self.average.parameters():
             parameter.requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(decay_groups(self.net, config.weight_decay), config.learning_rate)
+        self.optimisers = _optimisers(self.net, config)
+        self.autocast = autocast(config.precision, torch.device(device))
         self.done = 0
 
     def step(self, progress: float) -> dict[str, float]:
@@ -92,14 +99,18 @@ class DetectorTask(Averaged):
         self.done += 1
         # Python's floats throughout: a checkpoint with one of numpy's is no plain data and cannot be resumed.
         cosine = config.final_rate + (1 - config.final_rate) * (0.5 + 0.5 * math.cos(math.pi * progress))
-        for group in self.optimiser.param_groups:
-            group["lr"] = float(config.learning_rate * min(1.0, self.done / config.warmup_steps) * cosine)
+        rate = config.learning_rate * min(1.0, self.done / config.warmup_steps) * cosine
+        set_rates(self.optimisers, rate, config.muon)
         self.net.train()
-        loss, parts = self.net(self._batch(config.mosaic if progress < config.mosaic_until else 0.0))
-        self.optimiser.zero_grad(set_to_none=True)
+        batch = self._batch(config.mosaic if progress < config.mosaic_until else 0.0)
+        with self.autocast():
+            seen = self.net(batch["img"])
+        loss, parts = self.net.loss(batch, in_float32(seen))
+        self.net.zero_grad(set_to_none=True)
         loss.sum().backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 10.0)
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         # A run from trained weights keeps them in the average until it has something better.
         self.follow(config.ema * (1.0 if config.start else 1 - float(np.exp(-self.done / 200))))
         # ultralytics 8.4.180 made it a dict
@@ -223,6 +234,17 @@ def recall_at(found: list[Tensor], truths: list[Any], confidence: float) -> dict
         hit, large = hit + int((best[tall] >= 0.5).sum()), large + int(tall.sum())
         false += int((overlap.amax(0) < 0.5).sum()) if len(truth) else len(boxes)
     return {"recall": hit / max(1, large), "false_per_picture": false / max(1, len(found))}
+
+
+def _optimisers(net: torch.nn.Module, config: DetectorConfig) -> list[torch.optim.Optimizer]:
+    """AdamW, and with ``muon`` Muon for the kernels that are matrices."""
+    groups = decay_groups(net, config.weight_decay)
+    if not config.muon:
+        return [torch.optim.AdamW(groups, config.learning_rate)]
+    kernels, rest = split_for_muon(groups[0]["params"])
+    adam = [{**groups[0], "params": rest}, groups[1]]
+    muon = Muon(kernels, config.learning_rate * config.muon, weight_decay=config.weight_decay)
+    return [torch.optim.AdamW(adam, config.learning_rate), muon]
 
 
 def _network(config: DetectorConfig) -> Any:

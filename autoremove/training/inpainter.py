@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from autoremove.errors import DeviceError, UsageError
+from autoremove.errors import DeviceError
 from autoremove.models.families import NETWORKS
 from autoremove.models.weights import digest
+from autoremove.training.fused_gates import fuse_gates
 from autoremove.training.gradient_guard import GradientGuard
 from autoremove.training.held_out import Fill, HeldOut, at_size
 from autoremove.training.inpainter_config import InpainterConfig
@@ -22,6 +23,7 @@ from autoremove.training.inpainter_data import Pictures, held_out, hole_mixes, t
 from autoremove.training.inpainter_start import check_fits, kept_config
 from autoremove.training.loop import LoopConfig, train
 from autoremove.training.muon import Muon
+from autoremove.training.precision import autocast
 from autoremove.training.scenes import Batch, Batches
 from autoremove.training.sketches import plain_sketch
 from autoremove.training.system import Made, Sample, system_of, weighted_l1
@@ -57,8 +59,9 @@ class InpainterTask:
             system.settle(self._sample(batches.at(0, 64, 8)))
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
         system.run = torch.compile(self.generator) if config.compile else self.generator
-        if uses_bfloat16(config.precision, device):
-            system.autocast = lambda: torch.autocast(device.type, torch.bfloat16)
+        if not config.compile:
+            fuse_gates(self.generator, config.fused_gates, device)
+        system.autocast = autocast(config.precision, device)
         self.optimisers = optimisers(config, self.generator, system.judges)
         self.guards = {name: GradientGuard(config.spike) for name in self.optimisers}
 
@@ -226,19 +229,6 @@ def optimisers(
 def hidden_convolutions(network: nn.Module) -> list[nn.Parameter]:
     """The weights of all convolutions but those that give a picture: these have a scale to keep."""
     return [p for p in network.parameters() if p.ndim == 4 and p.shape[0] > 3]
-
-
-def uses_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether to compute in bfloat16; "auto" does where the hardware has it."""
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise UsageError(f"precision={precision!r} is not auto, float32 or bfloat16.")
-    if precision != "auto":
-        return precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    # Without such instructions PyTorch emulates them, many times slower than float32.
-    has = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return device.type == "cpu" and has is not None and bool(has())
 
 
 def chosen_device(name: str) -> torch.device:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -18,8 +18,10 @@ class Muon(torch.optim.Optimizer):
     neural networks" (2024).
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, momentum: float = 0.95) -> None:
-        super().__init__(list(parameters), {"lr": lr, "momentum": momentum})
+    def __init__(
+        self, parameters: Iterable[Any], lr: float, momentum: float = 0.95, weight_decay: float = 0.0
+    ) -> None:
+        super().__init__(list(parameters), {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
@@ -27,6 +29,7 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
+                    parameter.mul_(1 - group["lr"] * group.get("weight_decay", 0.0))
                     self._move(parameter, parameter.grad, group["lr"], group["momentum"])
 
     def _move(self, parameter: nn.Parameter, gradient: Tensor, rate: float, momentum: float) -> None:
@@ -38,6 +41,24 @@ class Muon(torch.optim.Optimizer):
         rows, columns = direction.shape
         step = orthogonal(direction) * max(1.0, rows / columns) ** 0.5
         parameter.add_(step.reshape(parameter.shape), alpha=-rate)
+
+
+def set_rates(optimisers: Sequence[torch.optim.Optimizer], rate: float, muon: float) -> None:
+    """Set the learning rate of all groups, of Muon at ``muon`` times it; ``share`` of a group scales its."""
+    for optimiser in optimisers:
+        times = muon if isinstance(optimiser, Muon) else 1.0
+        for group in optimiser.param_groups:
+            group["lr"] = float(rate * times * group.get("share", 1.0))
+
+
+def split_for_muon(kernels: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+    """Kernels that are matrices of some size, for Muon, and the others: depthwise ones and thin outputs."""
+    fit: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for kernel in kernels:
+        wide = kernel.ndim == 4 and kernel.shape[0] >= 8 and kernel.shape[1] >= 3
+        (fit if wide else rest).append(kernel)
+    return fit, rest
 
 
 def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:

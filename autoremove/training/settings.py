@@ -33,10 +33,19 @@ def read_values(shipped: str, file: Path | None, assignments: Sequence[str]) -> 
             key, equals, text = assignment.partition("=")
             if not equals:
                 raise UsageError(f"--set {assignment}: no `=` in it.", hint="Write --set key=value.")
-            values[key] = yaml.safe_load(text)
+            values[key] = _value(text)
     except (OSError, yaml.YAMLError) as error:
         raise UsageError(f"The settings {path} cannot be read ({error}).") from error
     return values
+
+
+def _value(text: str) -> Any:
+    """A YAML value; 7e-4 is a number too, which YAML 1.1 takes for a word for want of a point."""
+    value = yaml.safe_load(text)
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _checked(kind: type[Any], key: str, value: Any) -> Any:

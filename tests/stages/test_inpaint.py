@@ -131,6 +131,24 @@ def test_the_fill_is_what_the_network_painted(painter: Painter) -> None:
         assert (patch.pixels == (0, 255, 0)).all()
 
 
+@pytest.mark.parametrize(
+    ("noise", "soft_from", "kept"), [(0, 0.35, True), (40, 0.35, False), (0, 9.0, False)]
+)
+def test_what_is_out_of_focus_gets_no_patches(
+    painter: Painter, noise: int, soft_from: float, kept: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    picture = (100 + rng.integers(-noise, noise + 1, (90, 120, 1)) + np.zeros((1, 1, 3))).astype(np.uint8)
+    grown = np.zeros((90, 120), bool)
+    grown[30:60, 40:70] = True
+    mask = ObjectMask(grown, grown.astype(np.uint16))
+    ((patch,),) = Inpaint(soft_from=soft_from)([picture], [mask])
+    green = (patch.pixels[patch.alpha > 0] == (0, 255, 0)).all(1)
+    assert green.all() if kept else not green.any()  # patches are copies of what is there, and grey
+    if kept:  # the network's own picture goes beyond the hole, for composite to compare
+        assert (patch.pixels == (0, 255, 0)).all()
+
+
 @pytest.mark.parametrize(("crops", "calls"), [(1, 1), (3, 3), (99, 4)])
 def test_at_most_so_many_crops_at_once(painter: Painter, crops: int, calls: int) -> None:
     picture, mask = crowd()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def test_a_run_can_be_resumed_and_what_it_exports_finds_masks(tmp_path: Path, co
     run(config, output, 5, resume=True)
     state = torch.load(output / "checkpoint.pt", weights_only=True)
     assert state["progress"]["step"] == state["task"]["done"] == 5
-    assert all(int(row["step"]) == 5 for row in state["task"]["optimiser"]["state"].values())
+    assert all(int(row["step"]) == 5 for row in state["task"]["optimisers"][0]["state"].values())
     net = masknet.load_masknet(output / "best.safetensors")
     assert net.side == 32
     image, _ = labelled.drawn(labelled.PICTURES[0])
@@ -181,10 +182,21 @@ def test_with_the_eyes_of_a_detector_they_learn_more_slowly(tmp_path: Path) -> N
     task = BoxMaskTask(BoxMaskConfig((str(folder),), hold_out=2, side=32, batch=2, eyes=str(path)))
     assert isinstance(task.net, YoloMaskNet)
     task.step(0.0)
-    rest, eyes = task.optimiser.param_groups
+    rest, eyes = task.optimisers[0].param_groups
     assert eyes["lr"] == pytest.approx(0.4 * rest["lr"])
     assert sum(p.numel() for g in (rest, eyes) for p in g["params"]) == sum(
         p.numel() for p in task.net.parameters()
     )
     task.export(tmp_path / "last.safetensors", {})
     assert isinstance(masknet.load_masknet(tmp_path / "last.safetensors"), YoloMaskNet)
+    # And from there it goes on: at another side, the same to begin with, its kernels now by Muon.
+    more = BoxMaskConfig((str(folder),), hold_out=2, side=64, batch=2, muon=5.0)
+    again = BoxMaskTask(replace(more, start=str(tmp_path / "last.safetensors")))
+    kept = {name: value.half() for name, value in task.average.state_dict().items() if value.ndim > 1}
+    assert all(torch.equal(kept[n], again.net.state_dict()[n].half()) for n in kept)
+    assert again.net.side == 64
+    again.step(0.0)
+    adam, muon = again.optimisers
+    assert [g["lr"] for g in muon.param_groups] == pytest.approx([5 * g["lr"] for g in adam.param_groups])
+    optimised = [p for optimiser in again.optimisers for g in optimiser.param_groups for p in g["params"]]
+    assert len({id(p) for p in optimised}) == len(optimised) == len(list(again.net.parameters()))

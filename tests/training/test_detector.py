@@ -127,6 +127,28 @@ def test_the_known_class_keeps_its_weights_among_new_ones(tmp_path: Path, config
     assert not torch.allclose(new[0], old[0], atol=1e-3)
 
 
+def test_muon_takes_the_kernels_and_every_parameter_has_one_optimiser(config: DetectorConfig) -> None:
+    task = DetectorTask(replace(config, muon=4.0, learning_rate=1e-3, warmup_steps=1))
+    adam, muon = task.optimisers
+    before = {name: value.clone() for name, value in task.net.state_dict().items()}
+    task.step(0.0)
+    assert {g["lr"] for g in adam.param_groups} == {1e-3}
+    assert {g["lr"] for g in muon.param_groups} == {4e-3}
+    learning = [p for p in task.net.parameters() if p.requires_grad]
+    taken = [p for optimiser in task.optimisers for g in optimiser.param_groups for p in g["params"]]
+    assert {id(p) for p in taken} == {id(p) for p in learning}
+    assert len(taken) == len(learning)
+    name = "model.1.conv.weight"
+    assert not torch.equal(task.net.state_dict()[name], before[name])
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_it_learns_in_either_precision(config: DetectorConfig, precision: str) -> None:
+    task = DetectorTask(replace(config, precision=precision))
+    assert all(np.isfinite(value) for value in task.step(0.0).values())
+    assert all(p.dtype == p.grad.dtype == torch.float32 for p in task.net.parameters() if p.requires_grad)
+
+
 LARGE, SMALL, ELSEWHERE = [0, 0, 20, 40], [0, 0, 20, 20], [50, 50, 60, 90]
 
 

@@ -1,0 +1,124 @@
+"""What MaskNet learns from: crops round labelled objects, jittered and recoloured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from autoremove.models import masknet
+from autoremove.training.instances import IGNORE, LabelledPicture, read_instances
+from autoremove.types import Image
+
+CACHE_MARGIN = 0.5
+"""Context kept in memory round each box, so that a jittered box still has its surroundings."""
+
+
+@dataclass(frozen=True)
+class BoxMaskConfig:
+    """Everything that decides a MaskNet run.
+
+    ``validation``: a data set, or empty to hold out every ``hold_out``-th picture of ``data``.
+    ``eyes``: safetensors of a YOLO11n detector whose backbone is the encoder; empty = a U-Net from nothing.
+    ``eyes_rate``: share of the learning rate with which that backbone goes on learning.
+    ``start``: safetensors of a trained MaskNet to go on from, instead of ``eyes``. ``muon`` and
+    ``precision``: see :class:`~autoremove.training.detector.DetectorConfig`.
+    """
+
+    data: tuple[str, ...] = ()
+    validation: str = ""
+    hold_out: int = 20
+    eyes: str = ""
+    start: str = ""
+    eyes_rate: float = 0.4
+    side: int = 96
+    batch: int = 32
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.02
+    jitter: float = 0.08
+    ema: float = 0.995
+    minimum_side: int = 14
+    person_weight: float = 3.0
+    partly_labelled_weight: float = 0.35
+    muon: float = 0.0
+    precision: str = "auto"
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One object with its surroundings. ``truth`` 0 background, 1 object, 255 ignored."""
+
+    pixels: Image
+    truth: NDArray[np.uint8]
+    box: NDArray[np.float32]
+    person: bool
+    weight: float
+
+
+def read_crops(
+    folder: Path, config: BoxMaskConfig, chosen: Callable[[int], bool] = lambda number: True
+) -> list[Crop]:
+    """Cut every object that is large enough out of the pictures of a data set whose number is ``chosen``."""
+    return [
+        crop
+        for number, picture in enumerate(read_instances(folder))
+        if chosen(number)
+        for identity, label in picture.objects
+        if (crop := _crop(picture, identity, label, config)) is not None
+    ]
+
+
+def _crop(picture: LabelledPicture, identity: int, label: str, config: BoxMaskConfig) -> Crop | None:
+    box = picture.box(identity)
+    if box is None or min(box[2] - box[0], box[3] - box[1]) < config.minimum_side:
+        return None
+    dx, dy = (box[2] - box[0]) * CACHE_MARGIN, (box[3] - box[1]) * CACHE_MARGIN
+    window = (float(box[0] - dx), float(box[1] - dy), float(box[2] + dx), float(box[3] + dy))
+    side = int(config.side * 1.5)
+    truth = np.where(picture.ids == IGNORE, IGNORE, (picture.ids == identity).astype(np.uint8))
+    inner = np.array([dx, dy, dx + box[2] - box[0], dy + box[3] - box[1]], np.float32)
+    scale = side / np.array([window[2] - window[0], window[3] - window[1]] * 2, np.float32)
+    matrix = masknet.to_window(window, (side, side))
+    cut = cv2.warpAffine(truth.astype(np.uint8), matrix, (side, side), flags=cv2.INTER_NEAREST, borderValue=0)
+    person = label == "person"
+    weight = (config.person_weight if person else 1.0) * (
+        1.0 if picture.fully_labelled else config.partly_labelled_weight
+    )
+    pixels = masknet.cut(picture.image, window, side)
+    return Crop(pixels, np.asarray(cut, np.uint8), (inner * scale).astype(np.float32), person, weight)
+
+
+def jittered(
+    crop: Crop, config: BoxMaskConfig, rng: np.random.Generator
+) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """One training sample: network input 4 x S x S and truth S x S."""
+    sides = np.array([crop.box[2] - crop.box[0], crop.box[3] - crop.box[1]] * 2, np.float32)
+    shift = config.jitter * sides * rng.standard_normal(4).clip(-2, 2)
+    box = (crop.box + shift).astype(np.float32)
+    window = masknet.crop_window(box)
+    matrix = masknet.to_window(window, (config.side, config.side))
+    size = (config.side, config.side)
+    pixels = cv2.warpAffine(crop.pixels, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+    truth = cv2.warpAffine(crop.truth, matrix, size, flags=cv2.INTER_NEAREST)
+    colour = _recolour(np.asarray(pixels), rng).astype(np.float32).transpose(2, 0, 1) / 255
+    planes = np.concatenate([colour, masknet.box_map(box, window, config.side)[None]])
+    if rng.random() < 0.5:
+        planes, truth = planes[:, :, ::-1], truth[:, ::-1]
+    return np.ascontiguousarray(planes), np.ascontiguousarray(truth)
+
+
+def _recolour(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Random exposure, contrast and white balance; now and then a soft or noisy picture."""
+    gain = rng.uniform(0.7, 1.3) * rng.uniform(0.92, 1.08, 3)
+    shifted: NDArray[Any] = (pixels.astype(np.float32) - 114) * gain + 114 + rng.uniform(-25, 25)
+    if rng.random() < 0.2:
+        shifted = np.asarray(cv2.GaussianBlur(shifted, (0, 0), rng.uniform(0.4, 1.4)), np.float64)
+    if rng.random() < 0.2:
+        shifted = shifted + rng.standard_normal(shifted.shape).astype(np.float32) * rng.uniform(2, 12)
+    return np.asarray(shifted.clip(0, 255), np.uint8)
