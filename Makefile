@@ -4,7 +4,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo-output
 
-.PHONY: demo test check format install clean
+DATA ?= data
+MINUTES ?= 600
+
+.PHONY: demo test check format install clean weights weights-continue
 
 # A stamp, so that a second `make` does not install again; setup.cfg decides when it must.
 $(VENV)/.installed: setup.cfg pyproject.toml
@@ -30,6 +33,13 @@ check: install
 format: install
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# The embedded weights anew from folders of pictures, or on from what they are; see benchmarks/rebuild_weights.py.
+weights: install
+	$(BIN)/python benchmarks/rebuild_weights.py --data $(DATA) -o runs/weights --minutes $(MINUTES)
+
+weights-continue: install
+	$(BIN)/python benchmarks/rebuild_weights.py --data $(DATA) -o runs/weights-continue --minutes $(MINUTES) --continue
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info

@@ -149,5 +149,7 @@ def _run(room: Any, kind: type[Any], shipped: str, options: dict[str, Any]) -> N
         options["output"],
         resume=options["resume"],
         device=choose(options["device"]).torch_device,
-        loop=LoopConfig(steps, options["time_budget"], cpu_time=options["cpu_time"]),
+        loop=LoopConfig(
+            steps, options["time_budget"], look_first=bool(config.start), cpu_time=options["cpu_time"]
+        ),
     )

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from autoremove.errors import UsageError, WeightsError
 from autoremove.models.checkpoints import header, load_state
+from autoremove.models.detector_names import Line, calibration
 from autoremove.models.letterbox import Fit, fit_to, letterbox, masks_in_boxes
 from autoremove.types import NO_CUTOUT, Detections, Image
 
@@ -38,14 +39,23 @@ _import_lock = threading.Lock()
 class Detector:
     """A YOLO network with its class names; ``segments`` tells whether it gives masks too.
 
-    May be shared by threads: they take turns. ``imgsz`` is the longer side it was trained at.
+    May be shared by threads: they take turns. ``imgsz`` is the longer side it was trained at. ``lines``: what
+    its scores are worth, by class, if it was calibrated.
     """
 
-    def __init__(self, network: nn.Module, names: Sequence[str], device: str, imgsz: int = 640) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        names: Sequence[str],
+        device: str,
+        imgsz: int = 640,
+        lines: Mapping[str, Line] | None = None,
+    ) -> None:
         self.network = network.to(device).eval()
         self.names = tuple(names)
         self.device = device
         self.imgsz = imgsz
+        self.lines = dict(lines or {})
         self._head: Any = list(self.network.model)[-1]  # type: ignore[arg-type]
         # The head then gives the decoded boxes (and mask prototypes) alone, in every version of ultralytics.
         self._head.export = True
@@ -180,7 +190,7 @@ def load_detector(
         raise WeightsError(
             f"{path} does not fit {architecture} with {len(names)} classes: {error}"
         ) from error
-    return Detector(_fused(network), names, device, int(told.get("imgsz", 640)))
+    return Detector(_fused(network), names, device, int(told.get("imgsz", 640)), calibration(told))
 
 
 def save_detector(

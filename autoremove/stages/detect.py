@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from autoremove.errors import RecipeError
+from autoremove.models.detector_names import REST, Line
 from autoremove.stages.base import StageFields
 from autoremove.stages.combine import combined
 from autoremove.stages.views import SPEEDS, View, plan_views
@@ -24,6 +25,8 @@ class Detect(StageFields):
 
     ``weights``: a name from ``autoremove weights list`` or a file. ``labels``: class names to look for;
     empty = all the weights know. ``confidence`` 0..1: a low floor, for the stage select decides what goes.
+    ``calibrated``: where the weights tell what their scores are worth (ours do), a score becomes the chance
+    that the find is right.
     ``iou``: overlap above which two boxes of one view are one object. ``speed``: ``fast``, ``normal`` or
     ``max``, the plan of looks that follows the picture's size (:func:`~autoremove.stages.views.plan_views`).
     ``sizes``: instead of a plan, longer sides in pixels at which the network sees the whole picture, each
@@ -39,9 +42,10 @@ class Detect(StageFields):
     sizes: tuple[int, ...] = ()
     mirror: bool = True
     max_det: int = 300
+    calibrated: bool = True
 
     name: ClassVar[str] = "detect"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     needs: ClassVar[tuple[str, ...]] = ("image",)
     gives: ClassVar[str] = "detections"
 
@@ -72,10 +76,21 @@ class Detect(StageFields):
         for kind in dict.fromkeys((view.imgsz, view.mirror) for _, view in looks):
             same = [look for look in looks if (look[1].imgsz, look[1].mirror) == kind]
             found |= zip(same, self._seen(image, same), strict=True)
+        lines = self._lines() if self.calibrated else {}
+        floor = min(WEAK, self.confidence) if lines else self.confidence
         return [
-            combined(plan, [found[number, view] for view in plan], self.confidence)[: self.max_det]
+            worth(combined(plan, [found[number, view] for view in plan], floor), lines, self.confidence)[
+                : self.max_det
+            ]
             for number, plan in enumerate(plans)
         ]
+
+    def _lines(self) -> Mapping[str, Line]:
+        from autoremove.models import cache
+
+        detector = cache.load("detector", self.weights, self.device)
+        lines: Mapping[str, Line] = getattr(detector, "lines", {})
+        return lines
 
     def _seen(self, image: list[Image], looks: Sequence[tuple[int, View]]) -> list[Detections]:
         """What the network sees in windows of the pictures, all at one size, a few at a time.
@@ -101,6 +116,19 @@ class Detect(StageFields):
 def _crop(image: Image, window: tuple[int, int, int, int]) -> Image:
     x1, y1, x2, y2 = window
     return image[y1:y2, x1:x2]
+
+
+def worth(found: Detections, lines: Mapping[str, Line], confidence: float) -> Detections:
+    """Finds with scores by the lines of their classes (none: as they are), best first, from a score on."""
+    rest = lines.get(REST)
+    score = found.score.copy()
+    for label in set(found.label):
+        rows = np.array([own == label for own in found.label], bool)
+        if (line := lines.get(label, rest)) is not None:
+            score[rows] = line(found.score[rows])
+    order = np.argsort(-score, kind="stable")
+    sorted_ = replace(found, score=score)[order]
+    return sorted_[sorted_.score >= confidence]
 
 
 def moved(found: Detections, by: tuple[int, int]) -> Detections:

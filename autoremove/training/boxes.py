@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
+from autoremove.errors import InputError
 from autoremove.training.instances import IGNORE, LabelledPicture, find_picture, read_instances
 from autoremove.types import Image
 
@@ -119,8 +120,11 @@ def read_backgrounds(folder: Path, found: Path | None, classes: int, max_side: i
     """Pictures without people, which teach what is none.
 
     ``found``: the coco.json of ``autoremove mask`` on that folder; pictures in which it found anything are
-    left out. Of all classes but the first nothing is known in them.
+    left out. Of all classes but the first nothing is known in them. Raises InputError where one is missing.
     """
+    for place, is_there in ((folder, folder.is_dir()), (found, found is None or found.is_file())):
+        if not is_there:
+            raise InputError(f"There is no {place}.", hint="Check `backgrounds` and `backgrounds_found`.")
     told = json.loads(found.read_text()) if found else {"images": [], "annotations": []}
     names = {row["id"]: row["file_name"] for row in told["images"]}
     seen = {names[row["image_id"]] for row in told["annotations"]}

@@ -28,6 +28,8 @@ from autoremove.training.precision import autocast
 from autoremove.training.record import data_digest, tile
 from autoremove.types import Image
 
+__all__ = ["BoxMaskConfig", "BoxMaskTask", "Crop", "jittered", "loss_of", "read_crops", "run"]
+
 
 def loss_of(logits: Tensor, truth: Tensor) -> Tensor:
     """Cross-entropy plus soft Dice (Milletari et al. 2016) over the pixels that are not ignored."""

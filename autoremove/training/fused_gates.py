@@ -33,7 +33,7 @@ def fuse_gates(network: nn.Module, wish: str, device: torch.device) -> None:
 
 def fused(feature: Tensor, gates: Tensor, activation: str) -> Tensor:
     """:func:`~autoremove.models.gated_lines.gate`; nothing but its inputs is kept for the way back."""
-    result: Tensor = _Fused.apply(feature, gates, activation)  # type: ignore[no-untyped-call]
+    result: Tensor = _Fused.apply(feature, gates, activation)
     return result
 
 
@@ -44,7 +44,8 @@ class _Fused(torch.autograd.Function):
     def forward(ctx: Any, feature: Tensor, gates: Tensor, activation: str) -> Tensor:
         ctx.save_for_backward(feature, gates)
         ctx.activation = activation
-        return _compiled(gate)(feature, gates, activation)
+        result: Tensor = _compiled(gate)(feature, gates, activation)
+        return result
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Any:

@@ -9,11 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autoremove.errors import UsageError
-from autoremove.models.families import NEIGHBOURS
 from autoremove.training.settings import read_values
-
-SHIPPED = ("inpainter", "inpainter-finetune", "inpainter-paper", *NEIGHBOURS)
-"""Settings files in ``configs``, known by name."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +136,4 @@ def read_settings(
     Values are read as YAML: ``stages=[{until: 1, size: 64, batch: 8}]``.
     """
     starts = network == "inpainter" and any(text.startswith("start=") for text in assignments)
-    shipped = "inpainter-finetune" if starts else network
-    if file is not None and not file.is_file() and str(file) in SHIPPED:
-        file, shipped = None, str(file)
-    return InpainterConfig.of(read_values(shipped, file, assignments))
+    return InpainterConfig.of(read_values("inpainter-finetune" if starts else network, file, assignments))

@@ -25,8 +25,14 @@ def read_config(kind: type[Config], shipped: str, file: Path | None, assignments
 
 
 def read_values(shipped: str, file: Path | None, assignments: Sequence[str]) -> dict[str, Any]:
-    """The plain values of a settings file with the assignments over them, read as YAML; UsageError if not."""
-    path = file or Path(__file__).parent / "configs" / f"{shipped}.yaml"
+    """The plain values of a settings file with the assignments over them, read as YAML; UsageError if not.
+
+    ``file`` may be the name of a shipped one.
+    """
+    configs = Path(__file__).parent / "configs"
+    path = file or configs / f"{shipped}.yaml"
+    if not path.is_file() and (configs / f"{path}.yaml").is_file():
+        path = configs / f"{path}.yaml"
     try:
         values: dict[str, Any] = yaml.safe_load(path.read_text()) or {}
         for assignment in assignments:

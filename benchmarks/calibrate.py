@@ -1,0 +1,135 @@
+"""Teach a detector's weights what their scores are worth, on pictures that they never saw.
+
+A score is the mean of what several looks at a picture say, and no probability. From all finds in held-out
+pictures, right or false at an overlap (IoU) of 0.5, the line of Platt scaling is fitted for each class with
+enough objects, one for its group, one for all. They go into the head of the file, where the stage detect
+finds them:
+
+    python benchmarks/calibrate.py --data held-out/ --weights RUN/last.safetensors -o detector.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from autoremove.evaluation.calibration import Scores, pooled
+from autoremove.labels import GROUPS
+from autoremove.models.detector_names import REST, Line
+
+LEAST = 30
+"""Right finds that a class needs for a line of its own."""
+
+
+def fitted(scores: Sequence[float], right: Sequence[bool], rounds: int = 50) -> Line:
+    """The line that makes the finds likeliest, by Newton's method, with Platt's priors on the targets."""
+    x = _logit(np.array(scores, np.float64))
+    hit = np.array(right, bool)
+    many, few = hit.sum(), (~hit).sum()
+    target = np.where(hit, (many + 1) / (many + 2), 1 / (few + 2))
+    columns = np.stack([x, np.ones_like(x)], 1)
+    line = np.array([1.0, 0.0])
+    for _ in range(rounds):
+        chance = 1 / (1 + np.exp(-columns @ line))
+        slope = columns.T @ (chance - target)
+        bend = (columns * (chance * (1 - chance))[:, None]).T @ columns + 1e-6 * np.eye(2)
+        step = np.linalg.solve(bend, slope)
+        line = line - step / max(1.0, float(np.abs(step).max()))
+        if np.abs(step).max() < 1e-9:
+            break
+    return Line(float(line[0]), float(line[1]))
+
+
+def _logit(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    kept = values.clip(1e-6, 1 - 1e-6)
+    return np.asarray(np.log(kept / (1 - kept)))
+
+
+def lines_of(tables: Mapping[str, Scores], least: int = LEAST) -> dict[str, Line]:
+    """A line for each class with enough right finds, or for its group; REST is that of all but person."""
+    lines = {}
+    for name, own in tables.items():
+        members = next((members for members in GROUPS.values() if name in members), (name,))
+        for pool in (own, pooled([tables[member] for member in members if member in tables])):
+            if sum(pool.right) >= least:
+                lines[name] = fitted(pool.score, pool.right)
+                break
+    others = pooled([own for name, own in tables.items() if name != "person"])
+    everything = others if sum(others.right) >= least else pooled(list(tables.values()))
+    return {**lines, REST: fitted(everything.score, everything.right)} if any(everything.right) else lines
+
+
+def expected_error(table: Scores, line: Line | None, bands: int = 10) -> float | None:
+    """Mean distance of what scores say from how many finds are right, by tenths of the finds (ECE)."""
+    score = np.array(table.score, np.float32)
+    if not len(score):
+        return None
+    said = score if line is None else line(score)
+    parts = np.array_split(np.argsort(said), min(bands, len(said)))
+    right = np.array(table.right, np.float64)
+    return float(sum(len(p) * abs(said[p].mean() - right[p].mean()) for p in parts if len(p)) / len(said))
+
+
+def write(source: Path, lines: Mapping[str, Line], output: Path) -> None:
+    """A copy of the weights with the lines in its head."""
+    from safetensors.torch import load_file, save
+
+    from autoremove.models.checkpoints import header
+
+    told = {**header(source), "calibration": json.dumps({name: list(line) for name, line in lines.items()})}
+    data = save(load_file(source), metadata=told)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_bytes(data)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Find in all pictures, fit, print, write."""
+    from tqdm import tqdm
+
+    from autoremove.evaluation import shipped
+    from autoremove.evaluation.detect import Judge
+    from autoremove.evaluation.labelled import read_boxed
+    from autoremove.stages.detect import Detect
+
+    parser = argparse.ArgumentParser(description="What scores are worth.")
+    parser.add_argument("--data", type=Path, action="append", required=True, help="`instances` or YOLO form.")
+    parser.add_argument("--weights", required=True, help="Safetensors of a detector.")
+    parser.add_argument("--output", "-o", type=Path, help="Where the weights with their lines go.")
+    parser.add_argument("--limit", type=int, help="At most so many pictures of each folder.")
+    options = parser.parse_args(arguments)
+    detect = shipped.stage_of(shipped.recipe_stages("people"), Detect)
+    detect = replace(detect, weights=options.weights, calibrated=False)
+    classes = shipped.known_classes(detect, list(_names(options.weights)))
+    judge, find = Judge(dict.fromkeys(classes, 0.0)), shipped.finder(detect)
+    pictures = [picture for folder in options.data for picture in read_boxed(folder, options.limit)]
+    for picture in tqdm(pictures, "pictures", disable=None):
+        judge.add(picture, find(picture.image))
+    tables = {name: judge.scores[name] for name in classes}
+    lines = lines_of(tables)
+    for name, line in lines.items():
+        own = tables.get(name, pooled(list(tables.values())))
+        before, after = expected_error(own, None), expected_error(own, line)
+        told = " ".join("-" if value is None else f"{value:.4f}" for value in (before, after))
+        print(f"{name}: slope {line.slope:.3f}, offset {line.offset:.3f}, error of the score {told}")
+    print(f"{len(pictures)} pictures")
+    if options.output:
+        write(Path(options.weights), lines, options.output)
+
+
+def _names(weights: str) -> tuple[str, ...]:
+    from autoremove.models.detector_names import detector_names
+
+    return detector_names(weights) or ()
+
+
+if __name__ == "__main__":
+    main()

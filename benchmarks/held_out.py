@@ -1,0 +1,70 @@
+"""Set up the pictures that the trainings of detector and mask network hold out, as data sets of their own.
+
+The detector's training keeps every 25th picture of its folders for validation, counted through all of them in
+the order given, and learns nothing from it; choices of confidences and calibrations are made there and not on
+test folders. Here they become folders of links that `evaluate`, `thresholds.py` and `calibrate.py` take:
+
+    python benchmarks/held_out.py --data DATA/person_boxes --data DATA/instances/train -o held-out/
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from autoremove.training.detector import DetectorConfig
+from autoremove.training.instances import find_picture
+
+
+def names_of(folder: Path) -> list[str]:
+    """The pictures of a data set in the order in which the detector's training reads them."""
+    table = folder / "instances.jsonl"
+    if not table.exists():
+        return [path.stem for path in sorted((folder / "labels").glob("*.txt"))]
+    rows = [json.loads(line) for line in table.read_text().splitlines()]
+    return [row["name"] for row in rows if "object only" not in row.get("source", "")]
+
+
+def chosen(folders: Sequence[Path], every: int) -> list[list[str]]:
+    """The held-out names of each folder."""
+    names = [(number, name) for number, folder in enumerate(folders) for name in names_of(folder)]
+    held = names[::every]
+    return [[name for own, name in held if own == number] for number in range(len(folders))]
+
+
+def link(folder: Path, names: Sequence[str], output: Path) -> None:
+    """A data set of these pictures of a folder, made of links."""
+    table = folder / "instances.jsonl"
+    parts = ("images", "masks") if table.exists() else ("images", "labels")
+    for part in parts:
+        (output / part).mkdir(parents=True, exist_ok=True)
+        for name in names:
+            found = find_picture(folder / part, name).resolve()
+            place = output / part / found.name
+            place.unlink(missing_ok=True)
+            place.symlink_to(found)
+    if table.exists():
+        rows = [line for line in table.read_text().splitlines() if json.loads(line)["name"] in set(names)]
+        (output / table.name).write_text("\n".join(rows) + "\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Read the names, link the pictures, print the folders."""
+    parser = argparse.ArgumentParser(description="The held-out pictures as data sets.")
+    parser.add_argument("--data", type=Path, action="append", required=True, help="As given to the training.")
+    parser.add_argument("--every", type=int, default=DetectorConfig.hold_out)
+    parser.add_argument("--output", "-o", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    for folder, names in zip(options.data, chosen(options.data, options.every), strict=True):
+        place = options.output / "-".join(folder.parts[-2:])
+        link(folder, names, place)
+        print(f"{place}: {len(names)} pictures")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""What scores are worth: the fit finds the truth, the file carries it, the stage applies it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from autoremove.evaluation.calibration import Scores
+from autoremove.models.checkpoints import header
+from autoremove.models.detector_names import REST, Line, calibration, detector_names
+from autoremove.stages.detect import worth
+from autoremove.types import Detections
+from benchmarks.calibrate import expected_error, fitted, lines_of, write
+
+
+def drawn(line: Line, count: int, seed: int = 0) -> Scores:
+    """Finds whose chance to be right is what the line says of their score."""
+    rng = np.random.default_rng(seed)
+    score = rng.uniform(0.02, 0.8, count)
+    return Scores(score.tolist(), (rng.random(count) < line(score.astype(np.float32))).tolist(), count, 10)
+
+
+def test_the_fit_finds_the_line_that_made_the_data() -> None:
+    true = Line(1.7, 1.2)
+    table = drawn(true, 20_000)
+    found = fitted(table.score, table.right)
+    assert found == pytest.approx(true, abs=0.1)
+    before, after = expected_error(table, None), expected_error(table, found)
+    assert before is not None and after is not None
+    assert after < 0.02 < 0.1 < before
+
+
+@pytest.mark.parametrize("right", [[True] * 40, [False] * 40])
+def test_one_sided_finds_give_a_finite_line(right: list[bool]) -> None:
+    line = fitted(np.linspace(0.1, 0.9, 40).tolist(), right)
+    assert np.isfinite(line).all()
+
+
+def test_rare_classes_take_the_line_of_their_group() -> None:
+    own, group = Line(2.0, 1.0), Line(1.0, -1.0)
+    rare = Scores([0.3], [True], 1, 10)
+    lines = lines_of({"person": drawn(own, 3000), "car": drawn(group, 3000), "bus": rare, "skis": rare})
+    assert lines["person"] == pytest.approx(own, abs=0.3)
+    assert lines["car"] == pytest.approx(group, abs=0.3)
+    assert lines["bus"] == pytest.approx(group, abs=0.3)  # of all vehicles together
+    assert "skis" not in lines
+    assert lines[REST] == pytest.approx(group, abs=0.3)  # of all but persons
+
+
+def test_the_file_carries_it_and_nothing_else_changes(tmp_path: Path) -> None:
+    plain, told = tmp_path / "plain.safetensors", tmp_path / "deep" / "told.safetensors"
+    save_file({"x": torch.ones(2)}, plain, {"names": '["person"]', "architecture": "yolo11n"})
+    assert calibration(header(plain)) == {}
+    lines = {"person": Line(1.5, 0.25), REST: Line(1.0, 0.0)}
+    write(plain, lines, told)
+    assert calibration(header(told)) == lines
+    assert detector_names(str(told)) == ("person",)
+
+
+def test_finds_get_the_score_of_their_class_and_the_best_comes_first() -> None:
+    boxes = np.array([[0, 0, 9, 9], [1, 1, 5, 5], [2, 2, 8, 8]], np.float32)
+    found = Detections(boxes, np.array([0.6, 0.4, 0.3], np.float32), ("dog", "person", "person"))
+    lines = {"person": Line(2.0, 2.0), REST: Line(1.0, -3.0)}
+    kept = worth(found, lines, 0.5)
+    assert kept.label == ("person", "person")
+    assert kept.score == pytest.approx(lines["person"](np.array([0.4, 0.3], np.float32)))
+    assert kept.xyxy[0].tolist() == boxes[1].tolist()
+    assert worth(found, lines, 0.0).label == ("person", "person", "dog")
+    assert worth(found, {}, 0.35).label == ("dog", "person")  # as they are, without lines
