@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autoremove.evaluation.calibration import Scores, pooled
 from autoremove.labels import GROUPS
-from autoremove.models.detector_names import REST, Line
+from autoremove.models.calibration import REST, Line
 
 LEAST = 30
 """Right finds that a class needs for a line of its own."""

@@ -10,8 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from autoremove.evaluation.calibration import Scores
+from autoremove.models.calibration import REST, Line, calibration
 from autoremove.models.checkpoints import header
-from autoremove.models.detector_names import REST, Line, calibration, detector_names
+from autoremove.models.detector_names import detector_names
 from autoremove.stages.detect import worth
 from autoremove.types import Detections
 from benchmarks.calibrate import expected_error, fitted, lines_of, write

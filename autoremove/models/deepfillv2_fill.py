@@ -11,6 +11,7 @@ from torch import Tensor
 from autoremove.models import deepfillv2, gated_lines, windows
 from autoremove.models.attention_sources import Sources, no_sources, uploaded
 from autoremove.models.deepfillv2 import Generator, GeneratorConfig
+from autoremove.models.precision import has_bfloat16
 from autoremove.models.windows import Step, Window
 
 
@@ -61,10 +62,7 @@ def plan(config: GeneratorConfig, mask: Tensor) -> Plan | None:
 
 def lower_precision(device: torch.device) -> torch.dtype | None:
     """bfloat16 where the hardware of a device multiplies in it, or None."""
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else None
-    has = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return torch.bfloat16 if device.type == "cpu" and has is not None and has() else None
+    return torch.bfloat16 if has_bfloat16(str(device)) else None
 
 
 def fill(

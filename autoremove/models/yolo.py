@@ -22,9 +22,10 @@ import torch
 from torch import Tensor, nn
 
 from autoremove.errors import UsageError, WeightsError
+from autoremove.models.calibration import Line, calibration
 from autoremove.models.checkpoints import header, load_state
-from autoremove.models.detector_names import Line, calibration
 from autoremove.models.letterbox import Fit, fit_to, letterbox, masks_in_boxes
+from autoremove.models.precision import autocast
 from autoremove.types import NO_CUTOUT, Detections, Image
 
 MASKED = 0.1
@@ -51,7 +52,8 @@ class Detector:
         imgsz: int = 640,
         lines: Mapping[str, Line] | None = None,
     ) -> None:
-        self.network = network.to(device).eval()
+        # oneDNN convolves channels-last pictures a fifth faster.
+        self.network: nn.Module = network.to(device).to(memory_format=torch.channels_last).eval()
         self.names = tuple(names)
         self.device = device
         self.imgsz = imgsz
@@ -75,6 +77,7 @@ class Detector:
         imgsz: int | None = None,
         max_det: int = 300,
         mirror: bool = False,
+        precision: str = "auto",
     ) -> list[Detections]:
         """What is seen in each picture, best first.
 
@@ -82,6 +85,7 @@ class Detector:
         ``confidence``: least score, 0..1. ``iou``: of two boxes of one class that overlap by more the weaker
         goes, 0..1. ``imgsz``: pixels of the longer side in the network. ``max_det``: most objects a picture.
         ``mirror``: the network sees the pictures left-right mirrored; what it finds is given unmirrored.
+        ``precision``: one of :data:`~autoremove.models.precision.PRECISIONS`.
         Boxes are in pixels of the picture and inside it; a -seg detector gives masks too, of finds from a
         score of MASKED on. Pictures that have the same size in the network go through it a few at a time.
         Raises UsageError for a label that the network does not know.
@@ -91,7 +95,7 @@ class Detector:
         found: list[Detections] = [Detections.empty()] * len(images)
         for group in _groups(fits, PIXELS_AT_ONCE * (1 if self.device == "cpu" else 8)):
             inputs = [letterbox(images[i], fits[i]) for i in group]
-            outputs, prototypes = self._forward([x[:, ::-1] for x in inputs] if mirror else inputs)
+            outputs, prototypes = self._forward([x[:, ::-1] for x in inputs] if mirror else inputs, precision)
             for row, i in enumerate(group):
                 rows = self._rows(outputs[row], classes, confidence, iou)[:max_det].cpu()
                 planes = None if prototypes is None else prototypes[row].cpu()
@@ -112,11 +116,12 @@ class Detector:
         return [i for i, name in enumerate(self.names) if labels is None or name in labels]
 
     @torch.inference_mode()
-    def _forward(self, inputs: list[Image]) -> tuple[Tensor, Tensor | None]:
+    def _forward(self, inputs: list[Image], precision: str) -> tuple[Tensor, Tensor | None]:
         batch = torch.from_numpy(np.stack(inputs)).to(self.device).permute(0, 3, 1, 2).float() / 255
-        with self._lock:  # the head keeps the anchors of the last shape
+        with self._lock, autocast(precision, self.device):  # the head keeps the anchors of the last shape
             output = self.network(batch)
-        return output if isinstance(output, tuple) else (output, None)
+        found, prototypes = output if isinstance(output, tuple) else (output, None)
+        return found.float(), None if prototypes is None else prototypes.float()
 
     def _rows(self, output: Tensor, classes: list[int], confidence: float, iou: float) -> Tensor:
         """Boxes kept as rows of x1, y1, x2, y2, score, class, mask coefficients, best first."""

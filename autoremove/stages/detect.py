@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from autoremove.errors import RecipeError
-from autoremove.models.detector_names import REST, Line
+from autoremove.models.calibration import REST, Line
+from autoremove.models.precision import PRECISIONS
 from autoremove.stages.base import StageFields
 from autoremove.stages.combine import combined
 from autoremove.stages.views import SPEEDS, View, plan_views
@@ -31,7 +32,8 @@ class Detect(StageFields):
     ``max``, the plan of looks that follows the picture's size (:func:`~autoremove.stages.views.plan_views`).
     ``sizes``: instead of a plan, longer sides in pixels at which the network sees the whole picture, each
     also left-right mirrored if ``mirror``. Several looks are combined, which a small network gains much from.
-    ``max_det``: most objects a picture, the surest first.
+    ``max_det``: most objects a picture, the surest first. ``precision`` of the network: see
+    :data:`~autoremove.models.precision.PRECISIONS`.
     """
 
     weights: str = "embedded"
@@ -43,6 +45,7 @@ class Detect(StageFields):
     mirror: bool = True
     max_det: int = 300
     calibrated: bool = True
+    precision: str = "auto"
 
     name: ClassVar[str] = "detect"
     version: ClassVar[int] = 4
@@ -52,6 +55,9 @@ class Detect(StageFields):
     def __post_init__(self) -> None:
         if self.speed not in SPEEDS:
             raise RecipeError(f"detect.speed: {self.speed!r} is none of {', '.join(SPEEDS)}.")
+        if self.precision not in PRECISIONS:
+            words = ", ".join(PRECISIONS)
+            raise RecipeError(f"detect.precision: {self.precision!r} is none of {words}.")
         if self.sizes and min(self.sizes) < 32:
             raise RecipeError(f"detect.sizes: {list(self.sizes)} must be 32 or more, or none at all.")
         if self.max_det < 1:
@@ -109,6 +115,7 @@ class Detect(StageFields):
             imgsz=looks[0][1].imgsz,
             max_det=self.max_det,
             mirror=looks[0][1].mirror,
+            precision=self.precision,
         )
         return [moved(own, view.window[:2]) for (_, view), own in zip(looks, found, strict=True)]
 

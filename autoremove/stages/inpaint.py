@@ -13,6 +13,7 @@ import numpy as np
 from autoremove.errors import RecipeError, ReviewNeeded
 from autoremove.models import memory
 from autoremove.models.families import INPAINTERS
+from autoremove.models.precision import PRECISIONS
 from autoremove.stages import network, residuals
 from autoremove.stages.base import SPEED_ONLY, StageFields
 from autoremove.stages.joining import joined, patch_box
@@ -52,7 +53,7 @@ class Inpaint(StageFields):
     ``side``: longer side of a crop as the network sees it, in pixels. ``context``: surroundings on each side
     of a hole, as a share of its longer side. ``max_share``: a mask that covers more of the picture is not
     filled but put up for review. ``radius``: of telea and ns, in pixels. ``crops``: at most so many at
-    once. ``precision`` of the network: ``auto`` (bfloat16 on a GPU that has it), ``float32``, ``bfloat16``.
+    once. ``precision`` of the network: see :data:`~autoremove.models.precision.PRECISIONS`.
 
     What fits the free memory is planned before; where it runs out all the same, fewer crops go at once, then
     smaller ones, then the CPU takes over, with a warning each time.
@@ -67,7 +68,7 @@ class Inpaint(StageFields):
     max_share: float = 0.9
     radius: int = 4
     crops: int = field(default=4, metadata=SPEED_ONLY)
-    precision: str = field(default="auto", metadata=SPEED_ONLY)
+    precision: str = "auto"
 
     name: ClassVar[str] = "inpaint"
     version: ClassVar[int] = 5
@@ -276,8 +277,6 @@ def _patch(crop: Crop, box: Box, pixels: Image) -> Patch:
     alpha[y1 - box[1] : y2 - box[1], x1 - box[0] : x2 - box[0]] = crop.own.astype(np.uint8) * 255
     return Patch(box, pixels, alpha)
 
-
-PRECISIONS = ("auto", "float32", "bfloat16")
 
 DETAILS: dict[str, Callable[[Scene, Crop, Seen, Answer], Patch]] = {
     "patches": with_patches,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from autoremove.errors import PictureError
 from autoremove.models import memory
+from autoremove.models.precision import autocast
 from autoremove.stages.shrinking import bucket, padded, shrink
 from autoremove.types import Image, Mask
 
@@ -167,7 +167,7 @@ def _asked(asking: Asking, batch: Sequence[Seen]) -> list[Answer]:
     if takes_lines(net, asking.model) and any(crop.lines is not None for crop in shown):
         lines = np.stack([padded(crop.image, _lines(crop), size)[1] for crop in shown])
         drawn = [torch.from_numpy(lines).to(asking.device)[:, None].float()]
-    with torch.inference_mode(), _precision(asking):
+    with torch.inference_mode(), autocast(asking.precision, asking.device):
         signed = images.permute(0, 3, 1, 2).float() / 127.5 - 1
         if asking.sources:
             filled, sources = net.fill_with_sources(signed, masks, asking.sources, *drawn)
@@ -189,17 +189,6 @@ def takes_lines(net: Any, model: str) -> bool:
     if model == "deepfillv2":
         return bool(getattr(getattr(net, "config", None), "in_channels", 5) == 6)
     return INPAINTERS[model].lines
-
-
-def _precision(asking: Asking) -> AbstractContextManager[Any]:
-    """bfloat16 where it was asked for, or where a GPU is known to have it."""
-    import torch
-
-    kind = asking.device.partition(":")[0]
-    can = kind == "cuda" and torch.cuda.is_bf16_supported()
-    if asking.precision == "bfloat16" or (asking.precision == "auto" and can):
-        return torch.autocast(kind, torch.bfloat16)
-    return nullcontext()
 
 
 def _halved(crop: Seen, times: int) -> Seen:

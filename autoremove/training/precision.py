@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 
 from autoremove.errors import UsageError
-
-
-def uses_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether to compute in bfloat16; "auto" does where the hardware has it."""
-    if precision not in ("auto", "float32", "bfloat16"):
-        raise UsageError(f"precision={precision!r} is not auto, float32 or bfloat16.")
-    if precision != "auto":
-        return precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    # Without such instructions PyTorch emulates them, many times slower than float32.
-    has = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return device.type == "cpu" and has is not None and bool(has())
+from autoremove.models import precision as models_precision
 
 
 def autocast(precision: str, device: torch.device) -> Callable[[], AbstractContextManager[Any]]:
-    """What makes the context in which a network's forward pass runs."""
-    if uses_bfloat16(precision, device):
-        return lambda: torch.autocast(device.type, torch.bfloat16)
-    return nullcontext
+    """What makes the context of a forward pass: ``auto`` is bfloat16 wherever the hardware has it.
+
+    Raises UsageError for a word that is none of auto, float32 and bfloat16.
+    """
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise UsageError(f"precision={precision!r} is not auto, float32 or bfloat16.")
+    chosen = "fast" if precision == "auto" else precision
+    return lambda: models_precision.autocast(chosen, str(device))
 
 
 def in_float32(output: Any) -> Any:

@@ -40,7 +40,9 @@ def test_many_pictures_go_through_a_few_at_a_time(monkeypatch: pytest.MonkeyPatc
     detector = told([[32, 32, 9, 9, 0.9, 0.1]])
     seen: list[int] = []
     forward = detector._forward
-    monkeypatch.setattr(detector, "_forward", lambda inputs: seen.append(len(inputs)) or forward(inputs))
+    monkeypatch.setattr(
+        detector, "_forward", lambda inputs, how: seen.append(len(inputs)) or forward(inputs, how)
+    )
     monkeypatch.setattr(yolo, "PIXELS_AT_ONCE", 64 * 64 * 4)
     assert len(detector.detect([noise(64, 64)] * 10 + [noise(32, 64)], imgsz=64)) == 11
     assert seen == [4, 4, 2, 1]

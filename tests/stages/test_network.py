@@ -13,7 +13,7 @@ import torch
 from autoremove.errors import PictureError
 from autoremove.models import cache, memory
 from autoremove.models.deepfillv2 import Generator, GeneratorConfig
-from autoremove.stages.network import Answer, Asking, Seen, _precision, answers, planned
+from autoremove.stages.network import Answer, Asking, Seen, answers, planned
 
 SIDE = 128
 
@@ -173,10 +173,3 @@ def test_sources_come_as_a_grid_over_the_crop(monkeypatch: pytest.MonkeyPatch, t
     assert grid.present[holes].all()
     assert not holes.ravel()[grid.positions[:, grid.present]].any()
     assert answer.fill.shape == one.image.shape
-
-
-@pytest.mark.parametrize(("precision", "lower"), [("auto", False), ("float32", False), ("bfloat16", True)])
-def test_the_processor_computes_in_half_precision_only_when_told(precision: str, lower: bool) -> None:
-    with _precision(Asking("embedded", "cpu", SIDE, precision=precision)):
-        product = torch.ones(2, 2) @ torch.ones(2, 2)
-    assert (product.dtype == torch.bfloat16) == lower
