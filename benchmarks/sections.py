@@ -198,6 +198,7 @@ SECTIONS = {
         device=False,
         needs="runs/detector/log.jsonl",
     ),
+    "limits": Section(("benchmarks/limits.py", "--data", "DATA"), _told_by("limits"), device=False),
     "mask": Section(_evaluate("mask", "instances/test"), _mask, "--sheet"),
     "shadows": Section(("benchmarks/shadows.py", "--data", "DATA/pairs"), _shadows, device=False),
     "removal": Section(_evaluate("removal", "pairs"), _removal, "--sheet"),
