@@ -5,6 +5,10 @@ the order given, and learns nothing from it; choices of confidences and calibrat
 test folders. Here they become folders of links that `evaluate`, `thresholds.py` and `calibrate.py` take:
 
     python benchmarks/held_out.py --data DATA/person_boxes --data DATA/instances/train -o held-out/
+
+The training of the mask network keeps every 20th picture with masks, those with bystanders among them:
+
+    python benchmarks/held_out.py --data DATA/instances/train --every 20 --for masknet -o held-out-masks/
 """
 
 from __future__ import annotations
@@ -21,18 +25,21 @@ from autoremove.training.detector import DetectorConfig
 from autoremove.training.instances import find_picture
 
 
-def names_of(folder: Path) -> list[str]:
-    """The pictures of a data set in the order in which the detector's training reads them."""
+def names_of(folder: Path, partly: bool = False) -> list[str]:
+    """The pictures of a data set in the order in which a training reads them.
+
+    ``partly``: also those with unlabelled bystanders, which the mask network learns from.
+    """
     table = folder / "instances.jsonl"
     if not table.exists():
         return [path.stem for path in sorted((folder / "labels").glob("*.txt"))]
     rows = [json.loads(line) for line in table.read_text().splitlines()]
-    return [row["name"] for row in rows if "object only" not in row.get("source", "")]
+    return [row["name"] for row in rows if partly or "object only" not in row.get("source", "")]
 
 
-def chosen(folders: Sequence[Path], every: int) -> list[list[str]]:
+def chosen(folders: Sequence[Path], every: int, partly: bool = False) -> list[list[str]]:
     """The held-out names of each folder."""
-    names = [(number, name) for number, folder in enumerate(folders) for name in names_of(folder)]
+    names = [(number, name) for number, folder in enumerate(folders) for name in names_of(folder, partly)]
     held = names[::every]
     return [[name for own, name in held if own == number] for number in range(len(folders))]
 
@@ -58,9 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="The held-out pictures as data sets.")
     parser.add_argument("--data", type=Path, action="append", required=True, help="As given to the training.")
     parser.add_argument("--every", type=int, default=DetectorConfig.hold_out)
+    parser.add_argument("--for", choices=["detector", "masknet"], default="detector", dest="task")
     parser.add_argument("--output", "-o", type=Path, required=True)
     options = parser.parse_args(arguments)
-    for folder, names in zip(options.data, chosen(options.data, options.every), strict=True):
+    names_by_folder = chosen(options.data, options.every, options.task == "masknet")
+    for folder, names in zip(options.data, names_by_folder, strict=True):
         place = options.output / "-".join(folder.parts[-2:])
         link(folder, names, place)
         print(f"{place}: {len(names)} pictures")
