@@ -98,7 +98,7 @@ def points_of(run: Path, figure: str, after: float, over: str = "seen") -> tuple
 
 def given_to(run: Path) -> float:
     """How many pictures the run was given, as its record says."""
-    pictures = _setting(run, "pictures", None)
+    pictures = _setting(run, "pictures", _setting(run, "objects", None))
     if pictures is None:
         sys.exit(f"{run}/run.json does not say how many pictures there were.")
     return float(pictures)

@@ -25,7 +25,7 @@ from autoremove.training.instances import IGNORE
 from autoremove.training.loop import LoopConfig, train
 from autoremove.training.muon import Muon, set_rates, split_for_muon
 from autoremove.training.precision import autocast
-from autoremove.training.record import data_digest, tile
+from autoremove.training.record import data_digest, some_of, tile
 from autoremove.types import Image
 
 __all__ = ["BoxMaskConfig", "BoxMaskTask", "Crop", "jittered", "loss_of", "read_crops", "run"]
@@ -51,6 +51,7 @@ class BoxMaskTask(Averaged):
         self.seed = config.seed
         self.rng = np.random.default_rng(config.seed)
         self.crops, self.held_out = _read(config)
+        self.crops = some_of(self.crops, config.share)
         for rows, what in ((self.crops, "to learn from"), (self.held_out, "held out")):
             if not rows:
                 raise InputError(f"There are no objects {what}.", hint="Check --data and --validation.")

@@ -23,7 +23,8 @@ CACHE_MARGIN = 0.5
 class BoxMaskConfig:
     """Everything that decides a MaskNet run.
 
-    ``validation``: a data set, or empty to hold out every ``hold_out``-th picture of ``data``.
+    ``validation``: a data set, or empty to hold out every ``hold_out``-th picture of ``data``. ``share`` 0..1
+    of the other objects is learnt from, evenly spread, which is for curves over the number of pictures.
     ``eyes``: safetensors of a YOLO11n detector whose backbone is the encoder; empty = a U-Net from nothing.
     ``eyes_rate``: share of the learning rate with which that backbone goes on learning.
     ``start``: safetensors of a trained MaskNet to go on from, instead of ``eyes``. ``muon`` and
@@ -33,6 +34,7 @@ class BoxMaskConfig:
     data: tuple[str, ...] = ()
     validation: str = ""
     hold_out: int = 20
+    share: float = 1.0
     eyes: str = ""
     start: str = ""
     eyes_rate: float = 0.4

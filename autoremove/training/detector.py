@@ -29,7 +29,7 @@ from autoremove.training.loop import LoopConfig, train
 from autoremove.training.muon import Muon, set_rates, split_for_muon
 from autoremove.training.pasted import chances_of, paste, read_cutouts
 from autoremove.training.precision import autocast, in_float32
-from autoremove.training.record import data_digest, tile
+from autoremove.training.record import data_digest, some_of, tile
 from autoremove.training.yolo_network import build_network, decay_groups, take_over
 from autoremove.types import Image
 
@@ -38,7 +38,8 @@ from autoremove.types import Image
 class DetectorConfig:
     """Everything that decides a detector run. ``start``: safetensors to begin from, of the same network.
 
-    ``validation``: a data set, or empty to hold out every ``hold_out``-th picture of ``data``. ``cutouts``: a
+    ``validation``: a data set, or empty to hold out every ``hold_out``-th picture of ``data``. ``share`` 0..1
+    of the others is learnt from, evenly spread, for curves over the number of pictures. ``cutouts``: a
     data set with masks whose objects are pasted into other pictures, ``paste`` of them a picture at most.
     ``backgrounds``: a folder of pictures without people; ``backgrounds_found``: see `read_backgrounds`.
     ``muon``: above 0, the kernels of hidden convolutions are trained by Muon at this multiple of the learning
@@ -48,6 +49,7 @@ class DetectorConfig:
     data: tuple[str, ...] = ()
     validation: str = ""
     hold_out: int = 25
+    share: float = 1.0
     cutouts: str = ""
     paste: int = 3
     backgrounds: str = ""
@@ -263,6 +265,7 @@ def _read(config: DetectorConfig) -> tuple[list[BoxedPicture], list[BoxedPicture
     else:
         held_out = pictures[:: config.hold_out]
         pictures = [p for number, p in enumerate(pictures) if number % config.hold_out]
+    pictures = some_of(pictures, config.share)
     if config.backgrounds:
         found = Path(config.backgrounds_found) if config.backgrounds_found else None
         pictures += read_backgrounds(Path(config.backgrounds), found, len(config.labels), side)

@@ -38,10 +38,11 @@ class InpainterConfig:
     ``start``: weights to begin from, a file or a name that `autoremove weights list` shows; ``cnum`` is then
     theirs. ``sketch_share``: share of the samples that come with lines of what is in the hole; above 0 the
     network has a sketch channel. ``data``: folders of scenes without people; every ``hold_out``-th picture is
-    kept for validation unless ``validation`` names a folder. ``instances``: a labelled folder whose objects
-    stay out of holes and losses; of it only names that begin with ``instances_prefixes``, as
-    ``instances_share`` of all crops. ``silhouettes``: a file of object outlines for ``silhouette_share`` of
-    the holes, ``standing_share`` of them as in use: several at once, feet on one ground, cut by the border.
+    kept for validation unless ``validation`` names a folder; ``share`` 0..1 of the others is learnt from,
+    evenly spread. ``instances``: a labelled folder whose objects stay out of holes and losses; of it only
+    names that begin with ``instances_prefixes``, as ``instances_share`` of all crops. ``silhouettes``: a file
+    of object outlines for ``silhouette_share`` of the holes, ``standing_share`` of them as in use: several at
+    once, feet on one ground, cut by the border.
     ``brush_share`` of the holes are strokes alone, the others strokes and a rectangle. ``hole_weight``: how
     much more an error inside the hole counts than one outside. ``muon``: above 0, the generator's hidden
     convolutions are trained by Muon at this multiple of the learning rate instead of Adam. ``spike``: a step
@@ -60,6 +61,7 @@ class InpainterConfig:
     validation: str | None = None
     start: str | None = None
     hold_out: int = 20
+    share: float = 1.0
     silhouettes: str | None = None
     instances: str | None = None
     instances_prefixes: tuple[str, ...] = ("coco_",)

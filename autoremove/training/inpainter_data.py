@@ -11,7 +11,7 @@ import numpy as np
 from autoremove.training.held_out import HeldOut
 from autoremove.training.holes import HoleMix, Silhouettes
 from autoremove.training.inpainter_config import InpainterConfig
-from autoremove.training.record import data_digest
+from autoremove.training.record import data_digest, some_of
 from autoremove.training.scenes import Batches, SceneCache, Source, labelled_scenes, pictures_in, plain_scenes
 from autoremove.training.sketches import Sketches
 
@@ -36,12 +36,13 @@ class Pictures:
         labelled = (
             labelled_scenes(Path(config.instances), config.instances_prefixes) if config.instances else []
         )
+        labelled = some_of(labelled, config.share)
         if config.validation:
-            return cls(plain, labelled, pictures_in(Path(config.validation)))
+            return cls(some_of(plain, config.share), labelled, pictures_in(Path(config.validation)))
         held, rest = split(plain, config.hold_out)
         if not rest:
             _log.warning("One picture alone: what is validated is what is learnt, and says little.")
-        return cls(rest or plain, labelled, [source.picture for source in held])
+        return cls(some_of(rest or plain, config.share), labelled, [source.picture for source in held])
 
     def record(self, config: InpainterConfig) -> dict[str, str | int]:
         """What a run notes of its data: how much there is, and digests by which it is known again."""

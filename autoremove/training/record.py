@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from autoremove.types import Image
+
+T = TypeVar("T")
 
 
 def write_run_record(run_dir: Path, settings: dict[str, Any]) -> None:
@@ -44,6 +46,12 @@ def _commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
+
+
+def some_of(rows: Sequence[T], share: float) -> list[T]:
+    """That share (0..1) of the rows, evenly spread, at least one: for curves over the number of pictures."""
+    count = max(1, round(share * len(rows))) if rows else 0
+    return [rows[int(number)] for number in np.linspace(0, len(rows) - 1, count).round()]
 
 
 def data_digest(paths: Sequence[Path]) -> str:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image as PilImage
 
 from autoremove.training import record
+from autoremove.training.record import some_of
 
 
 def test_every_start_is_an_entry_of_the_record(tmp_path: Path) -> None:
@@ -72,3 +73,11 @@ def test_the_curve_of_any_log_can_be_drawn(tmp_path: Path, rows: list[dict[str, 
     record.draw_curve(log, tmp_path / "curve.png")
     with PilImage.open(tmp_path / "curve.png") as picture:
         assert picture.width == 800
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(1.0, [0, 1, 2, 3, 4, 5, 6, 7]), (0.5, [0, 2, 5, 7]), (0.25, [0, 7]), (0.01, [0])]
+)
+def test_some_of_the_rows_are_spread_evenly(share: float, expected: list[int]) -> None:
+    assert some_of(range(8), share) == expected
+    assert some_of([], share) == []
