@@ -54,14 +54,14 @@ class Refine(StageFields):
     method: str = "network"
     weights: str = "embedded"
     threshold: float = 0.45
-    loose: float = 0.12
-    grow: float = 0.02
+    loose: float = 0.08
+    grow: float = 0.015
     grow_min: int = 3
     grow_max: int = 80
     grow_of: Mapping[str, float] = field(default_factory=dict)
 
     name: ClassVar[str] = "refine"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     needs: ClassVar[tuple[str, ...]] = ("image", "detections")
     gives: ClassVar[str] = "mask"
 
