@@ -41,7 +41,7 @@ class Select(StageFields):
     """
 
     labels: tuple[str, ...] = PEOPLE
-    confidence: float = 0.4
+    confidence: float = 0.22
     thresholds: Mapping[str, float] = field(default_factory=dict)
     min_size: float = 0.0
     max_count: int = 0
