@@ -69,11 +69,12 @@ def combined(
     whole = clusters(finds, np.flatnonzero(~cut), iou)
     groups = [*whole, *_parts(finds, np.flatnonzero(cut), whole)]
     seen = best_seen(finds, groups, len(views))
-    boxes = np.concatenate([mean_boxes(finds, whole), _unions(finds, groups[len(whole) :])])
+    # Also where a thing ends is told best by the looks that see its size well.
+    told = finds.score * trust(np.sqrt(areas(finds.xyxy)) * _scales(views)[finds.look])
+    boxes = np.concatenate([mean_boxes(finds, whole, told), _unions(finds, groups[len(whole) :])])
     holds = _within(boxes[:, None], bounds[None])
     holds[len(whole) :] |= seen[len(whole) :] > 0  # a part was seen where it was cut
-    scale = np.array([view.scale for view in views], np.float32)
-    weight = holds * trust(np.sqrt(areas(boxes))[:, None] * scale)
+    weight = holds * trust(np.sqrt(areas(boxes))[:, None] * _scales(views))
     weight /= weight.max(1, initial=1e-12, keepdims=True)
     each = objects(found, finds, groups, boxes, (seen * weight).sum(1) / (weight.sum(1) + DOUBT))
     return _one_class_each(each[each.score >= confidence])
@@ -84,6 +85,10 @@ def trust(size: NDArray[np.float32]) -> NDArray[np.float32]:
     (low, high), (below, above) = WELL_SEEN, FALL
     size = np.maximum(size, 1.0)
     return np.asarray(np.minimum(1, size / low) ** below * np.minimum(1, high / size) ** above, np.float32)
+
+
+def _scales(views: Sequence[View]) -> NDArray[np.float32]:
+    return np.array([view.scale for view in views], np.float32)
 
 
 def _bounds(views: Sequence[View]) -> Boxes:
