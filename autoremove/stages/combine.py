@@ -17,7 +17,6 @@ from autoremove.stages.fuse import (
     clusters,
     common,
     gathered,
-    mean_boxes,
     objects,
     overlap,
 )
@@ -41,6 +40,9 @@ PART = 0.6
 
 SAME = 0.8
 """IoU of two boxes of classes that are taken for one another from which they are one object."""
+
+OUTER = 0.35
+"""Share of the looks, by weight, that place a side of an object further out than its box has it."""
 
 CONFUSED = (VEHICLES, ANIMALS, CARRIED)
 
@@ -71,7 +73,7 @@ def combined(
     seen = best_seen(finds, groups, len(views))
     # Also where a thing ends is told best by the looks that see its size well.
     told = finds.score * trust(np.sqrt(areas(finds.xyxy)) * _scales(views)[finds.look])
-    boxes = np.concatenate([mean_boxes(finds, whole, told), _unions(finds, groups[len(whole) :])])
+    boxes = np.concatenate([_extents(finds.xyxy, told, whole), _unions(finds, groups[len(whole) :])])
     holds = _within(boxes[:, None], bounds[None])
     holds[len(whole) :] |= seen[len(whole) :] > 0  # a part was seen where it was cut
     weight = holds * trust(np.sqrt(areas(boxes))[:, None] * _scales(views))
@@ -89,6 +91,25 @@ def trust(size: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _scales(views: Sequence[View]) -> NDArray[np.float32]:
     return np.array([view.scale for view in views], np.float32)
+
+
+def _extents(xyxy: Boxes, weight: NDArray[np.float32], groups: Sequence[Numbers]) -> Boxes:
+    """How far each group's object reaches, N x 4: OUTER of the weight of all looks lies further out.
+
+    Looks may be of two minds (a man, or his upper half); their mean is neither, and what it cuts off would be
+    left standing.
+    """
+    boxes = np.zeros((len(groups), 4), np.float32)
+    for number, group in enumerate(groups):
+        heavy = np.maximum(weight[group].astype(np.float64), 1e-9)
+        heavy /= heavy.sum()
+        for side in range(4):
+            places = xyxy[group, side]
+            order = np.argsort(places)
+            reached = np.cumsum(heavy[order]) - heavy[order] / 2
+            level = OUTER if side < 2 else 1 - OUTER
+            boxes[number, side] = np.interp(level, reached, places[order])
+    return boxes
 
 
 def _bounds(views: Sequence[View]) -> Boxes:

@@ -116,12 +116,11 @@ def _numbered(boxes: Boxes, score: NDArray[np.float32], iou: float) -> Numbers:
     return number
 
 
-def mean_boxes(finds: Finds, groups: Sequence[Numbers], weights: NDArray[np.float32] | None = None) -> Boxes:
-    """The mean box of each group, weighted by score or by the ``weights`` of all finds."""
-    weights = finds.score if weights is None else weights
+def mean_boxes(finds: Finds, groups: Sequence[Numbers]) -> Boxes:
+    """The mean box of each group, weighted by score."""
     boxes = np.zeros((len(groups), 4), np.float32)
     for number, group in enumerate(groups):
-        weight = np.maximum(weights[group].astype(np.float64), 1e-9)[:, None]
+        weight = np.maximum(finds.score[group].astype(np.float64), 1e-9)[:, None]
         boxes[number] = (finds.xyxy[group] * weight).sum(0) / weight.sum()
     return boxes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autoremove.stages.combine import DOUBT, WELL_SEEN, combined, trust
+from autoremove.stages.combine import DOUBT, WELL_SEEN, _extents, combined, trust
 from autoremove.stages.views import View, plan_views
 from autoremove.types import Detections
 
@@ -151,3 +151,17 @@ def test_the_order_of_the_looks_does_not_matter() -> None:
     assert len(one) == len(truth)
     assert np.allclose(one.score, other.score, atol=1e-5)
     assert np.allclose(one.xyxy, other.xyxy, atol=1e-2)
+
+
+def test_where_looks_are_of_two_minds_the_box_reaches_as_far_as_the_weightier_says() -> None:
+    """Half of a man, or all of him: a mean would cut him off somewhere between."""
+    whole, half = [10.0, 20, 100, 200], [50.0, 20, 100, 200]
+    boxes = np.array([whole, whole, half, half, half], np.float32)
+    level = np.array([0.4, 0.4, 0.4, 0.4, 0.4], np.float32)
+    (extent,) = _extents(boxes, level, [np.arange(5)])
+    assert extent[0] < 30  # three say half, two the whole
+    assert extent[1:].tolist() == [20, 100, 200]
+    (alone,) = _extents(boxes, np.array([0.02, 0.02, 0.4, 0.4, 0.4], np.float32), [np.arange(5)])
+    assert alone[0] > 45  # hardly anybody says the whole
+    (single,) = _extents(boxes, level, [np.array([0])])
+    assert single.tolist() == whole
