@@ -13,7 +13,6 @@ would ship end in OUT/shipped, with their sums; --install puts them into the pac
 from __future__ import annotations
 
 import argparse
-import hashlib
 import shlex
 import shutil
 import subprocess
@@ -21,6 +20,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from autoremove.models.checkpoints import sha256_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "autoremove" / "weights"
@@ -144,7 +147,7 @@ def ship(output: Path) -> None:
     place.mkdir(parents=True, exist_ok=True)
     for run_name, name in (("masknet", "masknet"), ("inpainter", "deepfillv2")):
         shutil.copyfile(output / run_name / "last.safetensors", place / f"{name}.safetensors")
-    sums = [f"{_sha256(place / f'{name}.safetensors')}  {name}.safetensors" for name in FILES]
+    sums = [f"{sha256_of(place / f'{name}.safetensors')}  {name}.safetensors" for name in FILES]
     (place / "SHA256SUMS").write_text("\n".join(sums) + "\n")
     print(f"Weights: {place}", flush=True)
 
@@ -155,12 +158,8 @@ def install(output: Path, package: Path = SHIPPED) -> None:
     lines = dict(reversed(line.split()) for line in table.read_text().splitlines())  # type: ignore[misc]
     for name in FILES:
         shutil.copyfile(output / "shipped" / f"{name}.safetensors", package / f"{name}.safetensors")
-        lines[f"{name}.safetensors"] = _sha256(package / f"{name}.safetensors")
+        lines[f"{name}.safetensors"] = sha256_of(package / f"{name}.safetensors")
     table.write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(lines.items())))
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

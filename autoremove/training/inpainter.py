@@ -22,7 +22,7 @@ from autoremove.training.inpainter_config import InpainterConfig
 from autoremove.training.inpainter_data import Pictures, held_out, hole_mixes, training_batches
 from autoremove.training.inpainter_start import check_fits, kept_config
 from autoremove.training.loop import LoopConfig, train
-from autoremove.training.muon import Muon
+from autoremove.training.muon import Muon, set_rates
 from autoremove.training.precision import autocast
 from autoremove.training.scenes import Batch, Batches
 from autoremove.training.sketches import plain_sketch
@@ -92,9 +92,7 @@ class InpainterTask:
     def _set_rates(self, rate: float) -> None:
         for name, group in self.optimisers.items():
             times = 1.0 if name == "generator" else self.config.judge_rate
-            for optimiser in group:
-                more = self.config.muon if isinstance(optimiser, Muon) else 1.0
-                optimiser.param_groups[0]["lr"] = rate * times * more
+            set_rates(group, rate * times, self.config.muon)
 
     def _learning(self, phase: str) -> list[nn.Parameter]:
         """The parameters of a phase; for the others no gradients are computed."""
