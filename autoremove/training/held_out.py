@@ -10,9 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from autoremove.training.crops import centre_crop
 from autoremove.training.holes import HoleMix
 from autoremove.training.record import tile
-from autoremove.training.scenes import Source, centre_crop
+from autoremove.training.scenes import Source
 from autoremove.training.similarity import similarity
 from autoremove.types import Image, Mask
 

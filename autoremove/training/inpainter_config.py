@@ -40,9 +40,11 @@ class InpainterConfig:
     network has a sketch channel. ``data``: folders of scenes without people; every ``hold_out``-th picture is
     kept for validation unless ``validation`` names a folder; ``share`` 0..1 of the others is learnt from,
     evenly spread. ``instances``: a labelled folder whose objects stay out of holes and losses; of it only
-    names that begin with ``instances_prefixes``, as ``instances_share`` of all crops. ``silhouettes``: a file
-    of object outlines for ``silhouette_share`` of the holes, ``standing_share`` of them as in use: several at
-    once, feet on one ground, cut by the border.
+    names that begin with ``instances_prefixes``, as ``instances_share`` of all crops. ``boxed`` and
+    ``boxed_share``: the same of a folder with boxes in the YOLO form. ``vary`` 0..1: how much shape and
+    colour of crops are varied, see `random_crop`. ``silhouettes``: a file of object outlines for
+    ``silhouette_share`` of the holes, ``standing_share`` of them as in use: several at once, feet on one
+    ground, cut by the border.
     ``brush_share`` of the holes are strokes alone, the others strokes and a rectangle. ``hole_weight``: how
     much more an error inside the hole counts than one outside. ``muon``: above 0, the generator's hidden
     convolutions are trained by Muon at this multiple of the learning rate instead of Adam. ``spike``: a step
@@ -66,6 +68,9 @@ class InpainterConfig:
     instances: str | None = None
     instances_prefixes: tuple[str, ...] = ("coco_",)
     instances_share: float = 0.2
+    boxed: str | None = None
+    boxed_share: float = 0.3
+    vary: float = 0.0
     short_side: int = 288
     silhouette_share: float = 0.6
     brush_share: float = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,15 @@ from autoremove.training.held_out import HeldOut
 from autoremove.training.holes import HoleMix, Silhouettes
 from autoremove.training.inpainter_config import InpainterConfig
 from autoremove.training.record import data_digest, some_of
-from autoremove.training.scenes import Batches, SceneCache, Source, labelled_scenes, pictures_in, plain_scenes
+from autoremove.training.scenes import (
+    Batches,
+    SceneCache,
+    Source,
+    boxed_scenes,
+    labelled_scenes,
+    pictures_in,
+    plain_scenes,
+)
 from autoremove.training.sketches import Sketches
 
 _log = logging.getLogger("autoremove")
@@ -20,11 +28,12 @@ _log = logging.getLogger("autoremove")
 
 @dataclass(frozen=True)
 class Pictures:
-    """The files of a run: scenes and labelled pictures to learn from, pictures to measure on."""
+    """The files of a run: scenes, labelled and boxed pictures to learn from, pictures to measure on."""
 
     plain: list[Source]
     labelled: list[Source]
     held_out: list[Path]
+    boxed: list[Source] = field(default_factory=list)
 
     @classmethod
     def of(cls, config: InpainterConfig) -> Pictures:
@@ -37,19 +46,25 @@ class Pictures:
             labelled_scenes(Path(config.instances), config.instances_prefixes) if config.instances else []
         )
         labelled = some_of(labelled, config.share)
+        boxed = some_of(boxed_scenes(Path(config.boxed)) if config.boxed else [], config.share)
         if config.validation:
-            return cls(some_of(plain, config.share), labelled, pictures_in(Path(config.validation)))
+            return cls(some_of(plain, config.share), labelled, pictures_in(Path(config.validation)), boxed)
         held, rest = split(plain, config.hold_out)
         if not rest:
             _log.warning("One picture alone: what is validated is what is learnt, and says little.")
-        return cls(some_of(rest or plain, config.share), labelled, [source.picture for source in held])
+        return cls(some_of(rest or plain, config.share), labelled, [source.picture for source in held], boxed)
+
+    @property
+    def learnt(self) -> list[Source]:
+        """All that is learnt from, in one order."""
+        return [*self.plain, *self.labelled, *self.boxed]
 
     def record(self, config: InpainterConfig) -> dict[str, str | int]:
         """What a run notes of its data: how much there is, and digests by which it is known again."""
-        learnt = [p for s in (*self.plain, *self.labelled) for p in (s.picture, s.objects) if p is not None]
+        learnt = [p for s in self.learnt for p in (s.picture, s.objects) if p is not None]
         shapes = [Path(config.silhouettes)] if config.silhouettes else []
         return {
-            "pictures": len(self.plain) + len(self.labelled),
+            "pictures": len(self.learnt),
             "held_out": len(self.held_out),
             "data_digest": data_digest([*learnt, *shapes]),
             "held_out_digest": data_digest(self.held_out),
@@ -75,13 +90,16 @@ def hole_mixes(config: InpainterConfig) -> tuple[HoleMix, HoleMix]:
 
 
 def training_batches(pictures: Pictures, config: InpainterConfig, holes: HoleMix, cache_dir: Path) -> Batches:
-    """Crops of the pictures, the labelled ones weighted to their share; decoded into ``cache_dir``."""
-    plain, labelled = len(pictures.plain), len(pictures.labelled)
-    share = config.instances_share if labelled else 0.0
-    weights = [(1 - share) / plain] * plain + [share / max(1, labelled)] * labelled
-    cache = SceneCache.of([*pictures.plain, *pictures.labelled], cache_dir, config.short_side)
+    """Crops of the pictures, labelled and boxed ones weighted to their share; decoded into ``cache_dir``."""
+    shares = [(len(pictures.labelled), config.instances_share), (len(pictures.boxed), config.boxed_share)]
+    rest = 1 - sum(share for count, share in shares if count)
+    weights = np.repeat(
+        [share / max(1, count) for count, share in ((len(pictures.plain), rest), *shares)],
+        [len(pictures.plain), *(count for count, _ in shares)],
+    )
+    cache = SceneCache.of(pictures.learnt, cache_dir, config.short_side)
     sketches = Sketches(config.sketch_share)
-    return Batches(cache, holes, config.seed, np.array(weights), config.workers, sketches=sketches)
+    return Batches(cache, holes, config.seed, weights, config.workers, vary=config.vary, sketches=sketches)
 
 
 def held_out(pictures: Pictures, config: InpainterConfig, holes: HoleMix) -> HeldOut:

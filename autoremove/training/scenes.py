@@ -14,15 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoremove.errors import InputError
+from autoremove.training.crops import Pixels, random_crop
 from autoremove.training.holes import HoleMix
 from autoremove.training.record import data_digest
 from autoremove.training.sketches import Sketches
 from autoremove.types import Mask
 
 EXTENSIONS = frozenset({".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".avif", ".heic"})
-
-Pixels = NDArray[np.uint8]
-"""H x W x 4: RGB, and 255 where a labelled object must stay out of holes and losses."""
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -35,7 +33,7 @@ def pictures_in(folder: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Source:
-    """One picture file, and the file of its object ids (0 = background) where it has labels."""
+    """One picture file, and where it has labels their file: object ids (0 = background) or YOLO boxes."""
 
     picture: Path
     objects: Path | None = None
@@ -47,7 +45,9 @@ class Source:
         with PillowImage.open(self.picture) as opened:
             rgb = np.asarray(opened.convert("RGB"))
         keep: NDArray[np.uint8] = np.zeros(rgb.shape[:2], np.uint8)
-        if self.objects is not None:
+        if self.objects is not None and self.objects.suffix == ".txt":
+            keep = _boxed(self.objects, rgb.shape[:2])
+        elif self.objects is not None:
             with PillowImage.open(self.objects) as opened:
                 keep = np.where(np.asarray(opened) > 0, 255, 0).astype(np.uint8)
             # A ring as well: outlines are drawn by hand, and half a person's edge is still a person.
@@ -88,6 +88,35 @@ def labelled_scenes(folder: Path, prefixes: Sequence[str], largest_share: float 
         if share <= largest_share:
             found.append(Source(pictures[name], masks[name]))
     return found
+
+
+def boxed_scenes(folder: Path, largest_share: float = 0.35) -> list[Source]:
+    """Pictures of a folder in the YOLO form (images, labels) with room beside the boxes.
+
+    ``largest_share`` bounds the area under boxes. Raises InputError where there are no labels.
+    """
+    labels = {path.stem: path for path in sorted((folder / "labels").glob("*.txt"))}
+    if not labels:
+        raise InputError(
+            f"No labels in {folder}.", hint="Leave the setting `boxed` empty, or name another folder."
+        )
+    found = []
+    for picture in pictures_in(folder / "images"):
+        if picture.stem in labels and _boxed(labels[picture.stem], (100, 100)).mean() <= 255 * largest_share:
+            found.append(Source(picture, labels[picture.stem]))
+    return found
+
+
+def _boxed(labels: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """H x W, 255 inside the boxes (class cx cy w h, 0..1, one a line) and a little around them."""
+    keep: NDArray[np.uint8] = np.zeros(size, np.uint8)
+    for line in labels.read_text().splitlines():
+        if line.strip():
+            cx, cy, w, h = (float(value) for value in line.split()[1:5])
+            edges = np.array([[cx - 0.52 * w, cy - 0.52 * h], [cx + 0.52 * w, cy + 0.52 * h]])
+            (x1, y1), (x2, y2) = np.rint(edges * [size[1], size[0]]).astype(int).clip(0).tolist()
+            keep[y1:y2, x1:x2] = 255
+    return keep
 
 
 @dataclass(frozen=True)
@@ -147,7 +176,7 @@ class Batches:
     """Random crops with holes. Batch ``step`` follows from the seed alone, so a resumed run sees the same.
 
     ``weights``: how often each picture is drawn, in proportion. ``workers`` threads prepare the coming
-    ``ahead`` batches; 0 makes each when it is asked for.
+    ``ahead`` batches; 0 makes each when it is asked for. ``zoom`` and ``vary``: see `random_crop`.
     """
 
     cache: SceneCache
@@ -157,6 +186,7 @@ class Batches:
     workers: int = 0
     ahead: int = 8
     zoom: float = 4.5
+    vary: float = 0.0
     sketches: Sketches = field(default_factory=Sketches)
     _pool: ThreadPoolExecutor | None = None
     _coming: dict[tuple[int, int, int], Future[Batch]] = field(default_factory=dict)
@@ -182,35 +212,10 @@ class Batches:
         """Picture, hole, objects and sketch of one crop whose hole keeps off objects and still has area."""
         for _ in range(8):
             index = int(np.searchsorted(self._edges, rng.random()).clip(0, len(self.cache) - 1))
-            crop = random_crop(self.cache[index], size, rng, zoom=self.zoom)
+            crop = random_crop(self.cache[index], size, rng, zoom=self.zoom, vary=self.vary)
             objects = crop[..., 3] > 0
             hole = self.holes.draw(size, rng) & ~objects
             if objects.mean() < 0.4 and hole.mean() > 0.01:
                 break
         picture = np.ascontiguousarray(crop[..., :3])
         return picture, hole, objects, self.sketches.draw(picture, hole, rng)
-
-
-def random_crop(pixels: Pixels, size: int, rng: np.random.Generator, *, zoom: float) -> Pixels:
-    """A square crop scaled to ``size``, flipped half the time.
-
-    Its side in the source is log-uniform between ``size`` x 0.9 (or the whole short side) and ``zoom``
-    times ``size``: large crops show layout, small ones texture.
-    """
-    short = min(pixels.shape[:2])
-    low, high = min(size * 0.9, short), min(size * zoom, short)
-    side = int(np.exp(rng.uniform(np.log(low), np.log(high))))
-    top, left = (int(rng.integers(0, extent - side + 1)) for extent in pixels.shape[:2])
-    part = pixels[top : top + side, left : left + side]
-    interpolation = cv2.INTER_AREA if side > size else cv2.INTER_LINEAR
-    crop = cv2.resize(part, (size, size), interpolation=interpolation)
-    return np.ascontiguousarray(crop[:, ::-1] if rng.random() < 0.5 else crop)
-
-
-def centre_crop(pixels: Pixels, size: int) -> NDArray[np.uint8]:
-    """The largest square in the middle, scaled to ``size``; RGB."""
-    side = min(pixels.shape[:2])
-    top, left = ((extent - side) // 2 for extent in pixels.shape[:2])
-    part = np.ascontiguousarray(pixels[top : top + side, left : left + side, :3])
-    interpolation = cv2.INTER_AREA if side > size else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(part, (size, size), interpolation=interpolation), np.uint8)

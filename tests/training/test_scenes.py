@@ -14,11 +14,10 @@ from autoremove.training.holes import HoleMix
 from autoremove.training.scenes import (
     Batches,
     SceneCache,
-    centre_crop,
+    boxed_scenes,
     labelled_scenes,
     pictures_in,
     plain_scenes,
-    random_crop,
 )
 
 
@@ -124,8 +123,27 @@ def test_weights_decide_which_pictures_are_drawn(scenes: Path, tmp_path: Path) -
     assert (batch.images[:, 0, 0, 0] == 200).mean() == pytest.approx(0.75, abs=0.1)
 
 
-def test_crops_are_square_and_stay_inside_small_pictures() -> None:
-    pixels = np.dstack([noise(20, 50), np.zeros((20, 50), np.uint8)])
-    crops = [random_crop(pixels, 64, np.random.default_rng(i), zoom=4.5) for i in range(20)]
-    assert {crop.shape for crop in crops} == {(64, 64, 4)}
-    assert centre_crop(pixels, 16).shape == (16, 16, 3)
+@pytest.fixture
+def boxed(tmp_path: Path) -> Path:
+    """White people on black in the YOLO form: one at the left, one who fills the picture, and nobody."""
+    folder = tmp_path / "boxed"
+    (folder / "labels").mkdir(parents=True)
+    for name, width in (("left", 0.3), ("full", 0.9), ("none", 0.0)):
+        picture = np.zeros((80, 100, 3), np.uint8)
+        picture[:, : round(100 * width)] = 255
+        write(folder / "images" / f"{name}.png", picture)
+        (folder / "labels" / f"{name}.txt").write_text(f"0 {width / 2} 0.5 {width} 1\n" if width else "\n")
+    return folder
+
+
+def test_boxes_are_objects_too(boxed: Path, tmp_path: Path) -> None:
+    sources = boxed_scenes(boxed)
+    assert sorted(source.picture.stem for source in sources) == ["left", "none"]
+    batch = Batches(SceneCache.of(sources, tmp_path / "cache", short_side=80), HoleMix(), vary=1.0).at(
+        0, 64, 32
+    )
+    white = batch.images.max(axis=-1) > 60
+    assert white.any() and batch.objects[white].mean() > 0.99
+    assert not (batch.holes & batch.objects).any()
+    with pytest.raises(InputError, match="No labels"):
+        boxed_scenes(boxed / "images")
