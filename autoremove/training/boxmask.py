@@ -20,7 +20,7 @@ from autoremove.models import masknet
 from autoremove.models.checkpoints import load_state
 from autoremove.models.masknet_yolo import YoloMaskNet
 from autoremove.training.averaged import Averaged
-from autoremove.training.boxmask_data import BoxMaskConfig, Crop, jittered, read_crops
+from autoremove.training.boxmask_data import BoxMaskConfig, Crop, jittered, overlapped, read_crops
 from autoremove.training.instances import IGNORE
 from autoremove.training.loop import LoopConfig, train
 from autoremove.training.muon import Muon, set_rates, split_for_muon
@@ -89,9 +89,16 @@ class BoxMaskTask(Averaged):
 
     def _batch(self) -> tuple[Tensor, Tensor]:
         chosen = self.rng.choice(len(self.crops), self.config.batch, p=self.chances)
-        pairs = [jittered(self.crops[i], self.config, self.rng) for i in chosen]
+        pairs = [jittered(self._drawn(i), self.config, self.rng) for i in chosen]
         planes, truth = (torch.from_numpy(np.stack(column)) for column in zip(*pairs, strict=True))
         return planes.to(self.device, memory_format=self.layout), truth.to(self.device)
+
+    def _drawn(self, number: int) -> Crop:
+        """One of the crops, now and then with another's object pasted into it."""
+        if self.rng.random() >= self.config.overlap:
+            return self.crops[number]
+        other = self.crops[int(self.rng.choice(len(self.crops), p=self.chances))]
+        return overlapped(self.crops[number], other, self.rng)
 
     @torch.inference_mode()
     def _chances(self, crops: list[Crop]) -> NDArray[np.float32]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class BoxMaskConfig:
     of the other objects is learnt from, evenly spread, which is for curves over the number of pictures.
     ``eyes``: safetensors of a YOLO11n detector whose backbone is the encoder; empty = a U-Net from nothing.
     ``eyes_rate``: share of the learning rate with which that backbone goes on learning.
+    ``overlap`` 0..1: share of the samples into which another object is pasted, before or behind the one that
+    is asked for: people stand together, and few labelled ones do.
     ``start``: safetensors of a trained MaskNet to go on from, instead of ``eyes``. ``muon`` and
     ``precision``: see :class:`~autoremove.training.detector.DetectorConfig`.
     """
@@ -43,6 +45,7 @@ class BoxMaskConfig:
     learning_rate: float = 2e-3
     weight_decay: float = 0.02
     jitter: float = 0.08
+    overlap: float = 0.0
     ema: float = 0.995
     minimum_side: int = 14
     person_weight: float = 3.0
@@ -94,6 +97,37 @@ def _crop(picture: LabelledPicture, identity: int, label: str, config: BoxMaskCo
     )
     pixels = masknet.cut(picture.image, window, side)
     return Crop(pixels, np.asarray(cut, np.uint8), (inner * scale).astype(np.float32), person, weight)
+
+
+def overlapped(crop: Crop, other: Crop, rng: np.random.Generator) -> Crop:
+    """``crop`` with the object of ``other`` beside it, in front of it or, now and then, behind it.
+
+    The other is scaled and shifted at random, so that it covers a part; where it stands in front, the object
+    asked for ends. A crop of which too little would be left is returned as it was.
+    """
+    side = crop.truth.shape[0]
+    box, theirs = crop.box, other.box
+    scale = (
+        float(np.exp(rng.uniform(-0.5, 0.35))) * (box[3] - box[1]) / max(1.0, float(theirs[3] - theirs[1]))
+    )
+    sign = 1.0 if rng.random() < 0.5 else -1.0
+    centre = (box[:2] + box[2:]) / 2 + (box[2:] - box[:2]) * [
+        sign * rng.uniform(0.25, 0.8),
+        rng.normal(0, 0.2),
+    ]
+    moved = centre - scale * (theirs[:2] + theirs[2:]) / 2
+    matrix = np.array([[scale, 0, moved[0]], [0, scale, moved[1]]])
+    pixels = cv2.warpAffine(other.pixels, matrix, (side, side))
+    there = cv2.warpAffine((other.truth == 1).astype(np.float32), matrix, (side, side))
+    # The edge of the pasted one is soft, as edges in photos are.
+    alpha = np.asarray(cv2.GaussianBlur(there, (0, 0), 0.7), np.float32)
+    if rng.random() < 0.35:
+        alpha = alpha * (crop.truth != 1)
+    truth = np.where((alpha > 0.5) & (crop.truth == 1), 0, crop.truth).astype(np.uint8)
+    if (truth == 1).sum() < 0.4 * (crop.truth == 1).sum():
+        return crop
+    mixed = crop.pixels + alpha[..., None] * (pixels.astype(np.float32) - crop.pixels)
+    return replace(crop, pixels=np.rint(mixed).astype(np.uint8), truth=truth)
 
 
 def jittered(

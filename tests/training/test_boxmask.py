@@ -14,6 +14,7 @@ from autoremove.errors import InputError
 from autoremove.models import masknet
 from autoremove.training import boxmask
 from autoremove.training.boxmask import BoxMaskConfig, BoxMaskTask, jittered, loss_of, read_crops
+from autoremove.training.boxmask_data import overlapped
 from autoremove.training.instances import IGNORE
 from autoremove.training.loop import LoopConfig
 from tests.cases import labelled
@@ -69,6 +70,23 @@ def test_a_jittered_sample_keeps_truth_and_picture_together(config: BoxMaskConfi
         assert (planes[3] == (truth == 1)).mean() > 0.6
         moved.add(int(truth.sum()))
     assert len(moved) > 10
+
+
+def test_a_pasted_object_hides_the_one_asked_for_or_is_hidden_by_it(config: BoxMaskConfig) -> None:
+    person, _, dog, *_ = read_crops(Path(config.data[0]), config)
+    red, other = (np.array(labelled.COLOURS[name]) for name in ("person", "dog"))
+    hidden = []
+    for seed in range(30):
+        mixed = overlapped(person, dog, np.random.default_rng(seed))
+        assert not ((mixed.truth == 1) & (person.truth != 1)).any()
+        here = np.abs(mixed.pixels.astype(int) - other).max(-1) < 20
+        assert (mixed.truth[here] == 1).mean() < 0.05 if here.any() else True
+        still = np.abs(mixed.pixels.astype(int) - red).max(-1) < 20
+        assert (still == (mixed.truth == 1)).mean() > 0.93
+        hidden.append(1 - (mixed.truth == 1).sum() / (person.truth == 1).sum())
+        assert hidden[-1] <= 0.6
+    assert max(hidden) > 0.2 and min(hidden) == 0.0
+    np.testing.assert_array_equal(person.truth, read_crops(Path(config.data[0]), config)[0].truth)
 
 
 def test_ignored_pixels_teach_nothing() -> None:
