@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from autoremove.training.ahead import Ahead
+
 
 class Averaged:
     """A network under training with the exponential moving average of its weights."""
@@ -15,6 +17,7 @@ class Averaged:
     average: Any
     optimisers: list[torch.optim.Optimizer]
     rng: np.random.Generator
+    ahead: Ahead[Any, Any]
     seed: int
     done: int
 
@@ -46,5 +49,6 @@ class Averaged:
         for optimiser, kept in zip(self.optimisers, before, strict=True):
             optimiser.load_state_dict(kept)
         self.done = state["done"]
+        self.ahead.forget()
         # A resumed run must not see the first samples again.
         self.rng = np.random.default_rng(self.seed + self.done)

@@ -116,24 +116,37 @@ def _from_instances(picture: LabelledPicture, labels: tuple[str, ...]) -> BoxedP
     )
 
 
-def read_backgrounds(folder: Path, found: Path | None, classes: int, max_side: int) -> Iterator[BoxedPicture]:
+HARD = 1.0
+EASY = 0.5
+"""Weights of pictures without people: those in which a detector nonetheless found some teach more."""
+
+
+def read_backgrounds(
+    folder: Path, found: Path | None, empty: Path | None, classes: int, max_side: int
+) -> Iterator[BoxedPicture]:
     """Pictures without people, which teach what is none.
 
     ``found``: the coco.json of ``autoremove mask`` on that folder; pictures in which it found anything are
-    left out. Of all classes but the first nothing is known in them. Raises InputError where one is missing.
+    left out, unless ``empty`` names them: a text file of names, one a line, of pictures that were looked at
+    and show nobody. Those are the hard ones. Of all classes but the first nothing is known in any of them.
+    Raises InputError where one is missing.
     """
-    for place, is_there in ((folder, folder.is_dir()), (found, found is None or found.is_file())):
-        if not is_there:
-            raise InputError(f"There is no {place}.", hint="Check `backgrounds` and `backgrounds_found`.")
+    for place in filter(None, (folder, found, empty)):
+        if not place.exists():
+            raise InputError(
+                f"There is no {place}.", hint="Check the settings that begin with `backgrounds`."
+            )
     told = json.loads(found.read_text()) if found else {"images": [], "annotations": []}
     names = {row["id"]: row["file_name"] for row in told["images"]}
     seen = {names[row["image_id"]] for row in told["annotations"]}
+    looked_at = set(empty.read_text().splitlines()) if empty else set()
     for path in sorted(folder.iterdir()):
-        if path.is_file() and path.name not in seen:
+        if path.is_file() and (path.name not in seen or path.name in looked_at):
             with PillowImage.open(path) as opened:
                 image = np.asarray(opened.convert("RGB"))
             none = np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
-            yield shrunk(BoxedPicture(image, *none, 0.5, bits_of(range(1, classes))), max_side)
+            weight = HARD if path.name in seen else EASY
+            yield shrunk(BoxedPicture(image, *none, weight, bits_of(range(1, classes))), max_side)
 
 
 def shrunk(picture: BoxedPicture, max_side: int) -> BoxedPicture:

@@ -19,6 +19,7 @@ from autoremove.errors import InputError
 from autoremove.models import masknet
 from autoremove.models.checkpoints import load_state
 from autoremove.models.masknet_yolo import YoloMaskNet
+from autoremove.training.ahead import Ahead
 from autoremove.training.averaged import Averaged
 from autoremove.training.boxmask_data import BoxMaskConfig, Crop, jittered, overlapped, read_crops
 from autoremove.training.instances import IGNORE
@@ -65,6 +66,7 @@ class BoxMaskTask(Averaged):
         self.average = copy.deepcopy(self.net).eval()
         self.optimisers = _optimisers(self.net, config)
         self.autocast = autocast(config.precision, torch.device(device))
+        self.ahead = Ahead(self._batch)
         self.done = 0
 
     def step(self, progress: float) -> dict[str, float]:
@@ -73,7 +75,8 @@ class BoxMaskTask(Averaged):
         cosine = 0.5 + 0.5 * math.cos(math.pi * progress) + 0.01
         rate = self.config.learning_rate * min(1.0, self.done / 100) * cosine
         set_rates(self.optimisers, rate, self.config.muon)
-        planes, truth = self._batch()
+        planes, truth = (torch.from_numpy(column).to(self.device) for column in self.ahead.next(None))
+        planes = planes.to(memory_format=self.layout)
         self.net.train()
         with self.autocast():
             logits = self.net(planes)[:, 0]
@@ -87,11 +90,11 @@ class BoxMaskTask(Averaged):
         self.follow(min(self.config.ema, self.done / (self.done + 20)))
         return {"loss": float(loss.detach())}
 
-    def _batch(self) -> tuple[Tensor, Tensor]:
+    def _batch(self, _: None) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Planes N x 4 x S x S and truth N x S x S."""
         chosen = self.rng.choice(len(self.crops), self.config.batch, p=self.chances)
-        pairs = [jittered(self._drawn(i), self.config, self.rng) for i in chosen]
-        planes, truth = (torch.from_numpy(np.stack(column)) for column in zip(*pairs, strict=True))
-        return planes.to(self.device, memory_format=self.layout), truth.to(self.device)
+        planes, truth = zip(*(jittered(self._drawn(i), self.config, self.rng) for i in chosen), strict=True)
+        return np.stack(planes), np.stack(truth)
 
     def _drawn(self, number: int) -> Crop:
         """One of the crops, now and then with another's object pasted into it."""

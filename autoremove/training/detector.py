@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autoremove.errors import InputError
+from autoremove.training.ahead import Ahead
 from autoremove.training.averaged import Averaged
 from autoremove.training.boxes import (
     BoxedPicture,
@@ -41,7 +42,8 @@ class DetectorConfig:
     ``validation``: a data set, or empty to hold out every ``hold_out``-th picture of ``data``. ``share`` 0..1
     of the others is learnt from, evenly spread, for curves over the number of pictures. ``cutouts``: a
     data set with masks whose objects are pasted into other pictures, ``paste`` of them a picture at most.
-    ``backgrounds``: a folder of pictures without people; ``backgrounds_found``: see `read_backgrounds`.
+    ``backgrounds``: a folder of pictures without people; ``backgrounds_found`` and ``backgrounds_empty``:
+    see `read_backgrounds`.
     ``muon``: above 0, the kernels of hidden convolutions are trained by Muon at this multiple of the learning
     rate instead of AdamW. ``precision``: auto (bfloat16 where the hardware has it), float32 or bfloat16.
     """
@@ -54,6 +56,7 @@ class DetectorConfig:
     paste: int = 3
     backgrounds: str = ""
     backgrounds_found: str = ""
+    backgrounds_empty: str = ""
     labels: tuple[str, ...] = ("person",)
     architecture: str = "yolo11n"
     start: str = ""
@@ -94,6 +97,7 @@ class DetectorTask(Averaged):
             parameter.requires_grad_(False)
         self.optimisers = _optimisers(self.net, config)
         self.autocast = autocast(config.precision, torch.device(device))
+        self.ahead = Ahead(self._batch)
         self.done = 0
 
     def step(self, progress: float) -> dict[str, float]:
@@ -104,7 +108,7 @@ class DetectorTask(Averaged):
         rate = config.learning_rate * min(1.0, self.done / config.warmup_steps) * cosine
         set_rates(self.optimisers, rate, config.muon)
         self.net.train()
-        batch = self._batch(config.mosaic if progress < config.mosaic_until else 0.0)
+        batch = self._as_tensors(self.ahead.next(config.mosaic if progress < config.mosaic_until else 0.0))
         with self.autocast():
             seen = self.net(batch["img"])
         loss, parts = self.net.loss(batch, in_float32(seen))
@@ -119,7 +123,7 @@ class DetectorTask(Averaged):
         values = list(parts.values()) if isinstance(parts, dict) else list(parts)
         return dict(zip(("box", "class", "distribution"), (float(value) for value in values), strict=True))
 
-    def _batch(self, mosaic: float) -> dict[str, Tensor]:
+    def _batch(self, mosaic: float) -> dict[str, NDArray[Any]]:
         """The form in which ultralytics' loss takes labels: normalised xywh with a batch index."""
         size = int(self.rng.choice(self.config.sizes))
         # Larger pictures in smaller batches: a step costs about the same.
@@ -127,15 +131,18 @@ class DetectorTask(Averaged):
         rows = [self._picture(size, mosaic) for _ in range(count)]
         boxes = np.concatenate([row[1] for row in rows]) / size
         xywh = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], 1)
-        index = np.repeat(np.arange(count), [len(row[1]) for row in rows])
-        columns = {
-            "img": _as_input([row[0].pixels for row in rows]).contiguous(memory_format=torch.channels_last),
-            "cls": torch.from_numpy(np.concatenate([row[2] for row in rows])).float()[:, None],
-            "bboxes": torch.from_numpy(xywh.astype(np.float32)),
-            "batch_idx": torch.from_numpy(index).float(),
-            "unknown": torch.from_numpy(np.stack([row[0].unknown for row in rows])),
+        return {
+            "img": np.stack([row[0].pixels for row in rows]),
+            "cls": np.concatenate([row[2] for row in rows]).astype(np.float32)[:, None],
+            "bboxes": xywh.astype(np.float32),
+            "batch_idx": np.repeat(np.arange(count), [len(row[1]) for row in rows]).astype(np.float32),
+            "unknown": np.stack([row[0].unknown for row in rows]),
         }
-        return {name: column.to(self.device) for name, column in columns.items()}
+
+    def _as_tensors(self, batch: dict[str, NDArray[Any]]) -> dict[str, Tensor]:
+        pixels = _as_input(batch.pop("img")).contiguous(memory_format=torch.channels_last)
+        columns = {name: torch.from_numpy(column) for name, column in batch.items()}
+        return {name: column.to(self.device) for name, column in {"img": pixels, **columns}.items()}
 
     def _picture(self, size: int, mosaic: float) -> tuple[Canvas, NDArray[np.float32], NDArray[np.int64]]:
         """One augmented picture with its boxes and classes."""
@@ -154,7 +161,7 @@ class DetectorTask(Averaged):
         found: list[Tensor] = []
         for start in range(0, len(pictures), 8):
             part = [letterboxed(p, self.config.validation_size)[0] for p in pictures[start : start + 8]]
-            out = self.average(_as_input(part).to(self.device))
+            out = self.average(_as_input(np.stack(part)).to(self.device))
             raw = out[0] if isinstance(out, tuple) else out
             found += [
                 f.cpu()
@@ -211,16 +218,9 @@ class DetectorTask(Averaged):
     def export(self, path: Path, metadata: dict[str, str]) -> None:
         from autoremove.models.yolo import save_detector
 
-        config = self.config
-        state = self.average.state_dict()
-        save_detector(
-            state,
-            config.labels,
-            path,
-            metadata,
-            architecture=config.architecture,
-            imgsz=config.validation_size,
-        )
+        config, state = self.config, self.average.state_dict()
+        size, name = config.validation_size, config.architecture
+        save_detector(state, config.labels, path, metadata, architecture=name, imgsz=size)
 
 
 def recall_at(found: list[Tensor], truths: list[Any], confidence: float) -> dict[str, float]:
@@ -267,16 +267,18 @@ def _read(config: DetectorConfig) -> tuple[list[BoxedPicture], list[BoxedPicture
         pictures = [p for number, p in enumerate(pictures) if number % config.hold_out]
     pictures = some_of(pictures, config.share)
     if config.backgrounds:
-        found = Path(config.backgrounds_found) if config.backgrounds_found else None
-        pictures += read_backgrounds(Path(config.backgrounds), found, len(config.labels), side)
+        found, empty = (
+            Path(name) if name else None for name in (config.backgrounds_found, config.backgrounds_empty)
+        )
+        pictures += read_backgrounds(Path(config.backgrounds), found, empty, len(config.labels), side)
     for rows, what in ((pictures, "to learn from"), (held_out, "held out")):
         if not rows:
             raise InputError(f"There are no pictures {what}.", hint="Check --data and --validation.")
     return pictures, held_out
 
 
-def _as_input(images: list[Image]) -> Tensor:
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float() / 255
+def _as_input(images: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
 
 
 def run(

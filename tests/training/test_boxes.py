@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from autoremove.errors import InputError
 from autoremove.training.boxes import (
     EVERY,
     GREY,
@@ -98,9 +99,15 @@ def test_backgrounds_teach_only_that_nobody_is_there(tmp_path: Path) -> None:
     found.write_text(
         json.dumps({"images": [{"id": 7, "file_name": names[1]}], "annotations": [{"image_id": 7}]})
     )
-    assert len(list(read_backgrounds(folder, None, 3, 64))) == len(names)
-    rows = list(read_backgrounds(folder, found, 3, 64))
-    assert len(rows) == len(names) - 1
+    assert len(list(read_backgrounds(folder, None, None, 3, 64))) == len(names)
+    rows = list(read_backgrounds(folder, found, None, 3, 64))
+    assert [row.weight for row in rows] == [0.5] * (len(names) - 1)
+    empty = tmp_path / "empty.txt"
+    empty.write_text(f"{names[1]}\n{names[2]}\n")
+    all_of_them = list(read_backgrounds(folder, found, empty, 3, 64))
+    assert [row.weight for row in all_of_them] == [0.5, 1.0, *[0.5] * (len(names) - 2)]
+    with pytest.raises(InputError, match="absent"):
+        list(read_backgrounds(folder, found, tmp_path / "absent", 3, 64))
     assert all(len(row.xyxy) == 0 and row.unknown == 0b110 and max(row.image.shape) == 64 for row in rows)
 
 

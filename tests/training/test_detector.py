@@ -51,7 +51,7 @@ def test_a_batch_has_its_boxes_in_shares_of_the_picture(config: DetectorConfig) 
     task = DetectorTask(replace(config, sizes=(64, 96)))
     seen = set()
     for _ in range(6):
-        batch = task._batch(mosaic=0.5)
+        batch = task._as_tensors(task._batch(mosaic=0.5))
         count, _, height, width = batch["img"].shape
         assert height == width
         seen.add((width, count))
