@@ -253,6 +253,7 @@ SECTIONS = {
         needs="runs/inpainter/log.jsonl",
     ),
     "generator": Section(("benchmarks/generator.py",), _told_by("generator_tables"), device=False),
+    "fast": Section(("benchmarks/fast.py", "--data", "DATA/instances/test"), _told_by("fast")),
     "fill-large": Section(("benchmarks/fill_large.py",), _told_by("fill_large"), device=False),
     "speed": Section(("benchmarks/speed.py",), _speed),
 }
