@@ -27,6 +27,9 @@ from autoremove.models.checkpoints import sha256_of
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "autoremove" / "weights"
+EMPTY = ROOT / "benchmarks" / "scenes_without_people.txt"
+"""Of the scenes in which the first detector found somebody, those that were looked at and show nobody."""
+
 FILES = ("detector", "masknet", "deepfillv2")
 
 
@@ -60,6 +63,7 @@ class Plan:
         cut = f"cutouts={masks}"
         begun = [self._train("detector", "detector-first", 0.3, *boxes, sets=(cut,))] if self.begin else []
         empty = (f"backgrounds={self.data / 'scenes' / 'train'}", f"backgrounds_found={found}")
+        empty += (f"backgrounds_empty={EMPTY}",)
         held_out = self.output / "held-out"
         return [
             *begun,
@@ -114,6 +118,7 @@ class Plan:
 
     def _inpainter(self, masks: Path) -> Step:
         sets = [f"silhouettes={self.data / 'holes' / 'silhouettes.npz'}", f"instances={masks}"]
+        sets += [f"boxed={self.data / 'person_boxes'}"]
         sets += ["sketch_share=0.25"] if self.begin else ["start=embedded"]
         config = "inpainter" if self.begin else "inpainter-continue"
         scenes = str(self.data / "scenes" / "train")
