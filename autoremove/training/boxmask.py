@@ -111,7 +111,7 @@ class BoxMaskTask(Averaged):
             self.average(torch.from_numpy(part).to(self.device)).sigmoid().cpu()
             for part in np.array_split(planes, 8)
         ]
-        return torch.cat(parts)[:, 0].numpy()
+        return torch.cat(parts)[:, 0].float().numpy()
 
     def _plain(self, crop: Crop) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         window = masknet.crop_window(crop.box)
