@@ -79,6 +79,21 @@ def expected_error(table: Scores, line: Line | None, bands: int = 10) -> float |
     return float(sum(len(p) * abs(said[p].mean() - right[p].mean()) for p in parts if len(p)) / len(said))
 
 
+def crossed_error(halves: Sequence[Mapping[str, Scores]], name: str) -> float | None:
+    """The error of a class where its line was fitted on the other half of the pictures; None without finds.
+
+    That of the line on the pictures that it was fitted on is flattering.
+    """
+    errors, counts = [], []
+    for own, other in (halves, halves[::-1]):
+        lines, table = lines_of(other), own.get(name, Scores())
+        error = expected_error(table, lines.get(name, lines.get(REST)))
+        if error is not None:
+            errors.append(error)
+            counts.append(len(table.score))
+    return float(np.average(errors, weights=counts)) if errors else None
+
+
 def write(source: Path, lines: Mapping[str, Line], output: Path) -> None:
     """A copy of the weights with the lines in its head."""
     from safetensors.torch import load_file, save
@@ -109,17 +124,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     detect = shipped.stage_of(shipped.recipe_stages("people"), Detect)
     detect = replace(detect, weights=options.weights, calibrated=False)
     classes = shipped.known_classes(detect, list(_names(options.weights)))
-    judge, find = Judge(dict.fromkeys(classes, 0.0)), shipped.finder(detect)
+    judges, find = [Judge(dict.fromkeys(classes, 0.0)) for _ in range(2)], shipped.finder(detect)
     pictures = [picture for folder in options.data for picture in read_boxed(folder, options.limit)]
-    for picture in tqdm(pictures, "pictures", disable=None):
-        judge.add(picture, find(picture.image))
-    tables = {name: judge.scores[name] for name in classes}
+    for number, picture in enumerate(tqdm(pictures, "pictures", disable=None)):
+        judges[number % 2].add(picture, find(picture.image))
+    halves = [{name: judge.scores[name] for name in classes} for judge in judges]
+    tables = {name: pooled([half[name] for half in halves]) for name in classes}
     lines = lines_of(tables)
+    print("class: line; error of the raw score, with the line, with a line of the other half of the pictures")
     for name, line in lines.items():
         own = tables.get(name, pooled(list(tables.values())))
-        before, after = expected_error(own, None), expected_error(own, line)
-        told = " ".join("-" if value is None else f"{value:.4f}" for value in (before, after))
-        print(f"{name}: slope {line.slope:.3f}, offset {line.offset:.3f}, error of the score {told}")
+        errors = (expected_error(own, None), expected_error(own, line), crossed_error(halves, name))
+        told = ", ".join("-" if value is None else f"{value:.4f}" for value in errors)
+        print(f"{name}: slope {line.slope:.3f}, offset {line.offset:.3f}; {told}")
     print(f"{len(pictures)} pictures")
     if options.output:
         write(Path(options.weights), lines, options.output)

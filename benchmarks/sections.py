@@ -199,6 +199,12 @@ SECTIONS = {
         needs="runs/detector/log.jsonl",
     ),
     "limits": Section(("benchmarks/limits.py", "--data", "DATA"), _told_by("limits"), device=False),
+    "half": Section(
+        ("benchmarks/half.py", "runs/detector", "runs/masknet", "runs/inpainter"),
+        _told_by("half"),
+        device=False,
+        needs="runs/detector/checkpoint.pt",
+    ),
     "mask": Section(_evaluate("mask", "instances/test"), _mask, "--sheet"),
     "shadows": Section(("benchmarks/shadows.py", "--data", "DATA/pairs"), _shadows, device=False),
     "removal": Section(_evaluate("removal", "pairs"), _removal, "--sheet"),

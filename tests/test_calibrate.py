@@ -15,7 +15,7 @@ from autoremove.models.checkpoints import header
 from autoremove.models.detector_names import detector_names
 from autoremove.stages.detect import worth
 from autoremove.types import Detections
-from benchmarks.calibrate import expected_error, fitted, lines_of, write
+from benchmarks.calibrate import crossed_error, expected_error, fitted, lines_of, write
 
 
 def drawn(line: Line, count: int, seed: int = 0) -> Scores:
@@ -33,6 +33,15 @@ def test_the_fit_finds_the_line_that_made_the_data() -> None:
     before, after = expected_error(table, None), expected_error(table, found)
     assert before is not None and after is not None
     assert after < 0.02 < 0.1 < before
+
+
+def test_the_error_is_told_of_pictures_that_the_line_was_not_fitted_on() -> None:
+    one, other = {"person": drawn(Line(2.0, 1.0), 4000)}, {"person": drawn(Line(2.0, 1.0), 4000, seed=1)}
+    alike = crossed_error([one, other], "person")
+    assert alike is not None and alike < 0.03
+    apart = crossed_error([one, {"person": drawn(Line(1.0, -2.0), 4000)}], "person")
+    assert apart is not None and apart > 0.2
+    assert crossed_error([one, other], "dog") is None
 
 
 @pytest.mark.parametrize("right", [[True] * 40, [False] * 40])
