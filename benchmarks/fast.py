@@ -14,7 +14,6 @@ import argparse
 import json
 import statistics
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from large_photo import timed
 from machine import commit, in_words, machine
 from speed import spread
 
@@ -32,22 +32,12 @@ RECIPES = ("people", "fast")
 FIGURES = {"ap50": ".3f", "ap50_95": ".3f", "recall": ".3f", "precision": ".3f", "false_per_picture": ".3f"}
 
 
-def timed(image: Any, stages: Sequence[Any]) -> dict[str, float]:
-    """Seconds of each stage of a recipe on one picture."""
-    values, seconds = {"image": image}, {}
-    for stage in stages:
-        started = time.perf_counter()
-        values[stage.gives] = stage(**{slot: [values[slot]] for slot in stage.needs})[0]
-        seconds[stage.name] = time.perf_counter() - started
-    return seconds
-
-
 def times(images: Sequence[Any], chains: dict[str, Sequence[Any]]) -> dict[str, Any]:
     """Seconds of every recipe on every picture, the recipes in turn; the first picture warms up."""
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in chains}
     for image in [images[0], *images]:
         for name, stages in chains.items():
-            rows[name].append(timed(image, stages))
+            rows[name].append(timed(image, stages)[0])
     told: dict[str, Any] = {}
     for name, seconds in rows.items():
         parts = {
