@@ -15,22 +15,22 @@ from benchmarks import soup
 def test_shares_decide_how_much_each_counts(tmp_path: Path) -> None:
     for name, value in (("a", 1.0), ("b", 3.0)):
         state = {"kernel": torch.full((2, 2), value).half(), "count": torch.tensor([int(value)])}
-        save_file(state, tmp_path / name, {"own": name})
-    files = [str(tmp_path / "a"), str(tmp_path / "b")]
-    soup.main([*files, "-o", str(tmp_path / "even")])
-    soup.main([*files, "--shares", "3", "1", "-o", str(tmp_path / "uneven")])
-    even, uneven = (load_file(tmp_path / name) for name in ("even", "uneven"))
+        save_file(state, tmp_path / f"{name}.safetensors", {"own": name})
+    files = [str(tmp_path / f"{name}.safetensors") for name in "ab"]
+    soup.main([*files, "-o", str(tmp_path / "even.safetensors")])
+    soup.main([*files, "--shares", "3", "1", "-o", str(tmp_path / "uneven.safetensors")])
+    even, uneven = (load_file(tmp_path / f"{name}.safetensors") for name in ("even", "uneven"))
     assert even["kernel"].dtype == torch.float16
     assert even["kernel"].unique().tolist() == [2.0]
     assert uneven["kernel"].unique().tolist() == [1.5]
     assert uneven["count"].tolist() == [1]  # counts are not weights
-    assert header(tmp_path / "even")["own"] == "b"
+    assert header(tmp_path / "even.safetensors")["own"] == "b"
 
 
 def test_other_networks_and_shares_are_refused(tmp_path: Path) -> None:
-    save_file({"kernel": torch.ones(2, 2)}, tmp_path / "a")
-    save_file({"kernel": torch.ones(3, 2)}, tmp_path / "b")
-    files = [str(tmp_path / "a"), str(tmp_path / "b")]
+    save_file({"kernel": torch.ones(2, 2)}, tmp_path / "a.safetensors")
+    save_file({"kernel": torch.ones(3, 2)}, tmp_path / "b.safetensors")
+    files = [str(tmp_path / f"{name}.safetensors") for name in "ab"]
     with pytest.raises(SystemExit, match="another network"):
         soup.main([*files, "-o", str(tmp_path / "c")])
     with pytest.raises(SystemExit):
