@@ -86,12 +86,17 @@ def crossed_error(halves: Sequence[Mapping[str, Scores]], name: str) -> float | 
     """
     errors, counts = [], []
     for own, other in (halves, halves[::-1]):
-        lines, table = lines_of(other), own.get(name, Scores())
+        lines, table = lines_of(other), _finds_of(own, name)
         error = expected_error(table, lines.get(name, lines.get(REST)))
         if error is not None:
             errors.append(error)
             counts.append(len(table.score))
     return float(np.average(errors, weights=counts)) if errors else None
+
+
+def _finds_of(tables: Mapping[str, Scores], name: str) -> Scores:
+    """The finds of a class; those of all but person for REST."""
+    return tables[name] if name in tables else pooled([own for key, own in tables.items() if key != "person"])
 
 
 def write(source: Path, lines: Mapping[str, Line], output: Path) -> None:
@@ -133,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     lines = lines_of(tables)
     print("class: line; error of the raw score, with the line, with a line of the other half of the pictures")
     for name, line in lines.items():
-        own = tables.get(name, pooled(list(tables.values())))
+        own = _finds_of(tables, name)
         errors = (expected_error(own, None), expected_error(own, line), crossed_error(halves, name))
         told = ", ".join("-" if value is None else f"{value:.4f}" for value in errors)
         print(f"{name}: slope {line.slope:.3f}, offset {line.offset:.3f}; {told}")

@@ -21,8 +21,9 @@ from autoremove.models.checkpoints import header
 
 
 def mean_of(files: Sequence[Path], shares: Sequence[float], output: Path) -> None:
-    """Write the weighted mean, with the header of the last file, in the precision of the first.
+    """Write the weighted mean in the precision of the first, with those notes in its head that all share.
 
+    Figures of one training are not those of the mean.
     ``shares`` are scaled to a sum of 1. Raises WeightsError where the files hold different networks.
     """
     from safetensors.torch import load_file, save_file
@@ -39,7 +40,8 @@ def mean_of(files: Sequence[Path], shares: Sequence[float], output: Path) -> Non
         total = sum(part * state[name].double() for part, state in rows)
         mean[name] = total.to(first.dtype) if first.is_floating_point() else first
     output.parent.mkdir(parents=True, exist_ok=True)
-    save_file(mean, output, metadata=header(files[-1]))
+    notes = [header(file).items() for file in files]
+    save_file(mean, output, metadata=dict(set(notes[0]).intersection(*notes[1:])))
     output.chmod(0o644)  # safetensors writes for its owner alone; weights travel in a wheel
 
 

@@ -15,7 +15,7 @@ from benchmarks import soup
 def test_shares_decide_how_much_each_counts(tmp_path: Path) -> None:
     for name, value in (("a", 1.0), ("b", 3.0)):
         state = {"kernel": torch.full((2, 2), value).half(), "count": torch.tensor([int(value)])}
-        save_file(state, tmp_path / f"{name}.safetensors", {"own": name})
+        save_file(state, tmp_path / f"{name}.safetensors", {"own": name, "architecture": "x"})
     files = [str(tmp_path / f"{name}.safetensors") for name in "ab"]
     soup.main([*files, "-o", str(tmp_path / "even.safetensors")])
     soup.main([*files, "--shares", "3", "1", "-o", str(tmp_path / "uneven.safetensors")])
@@ -24,7 +24,7 @@ def test_shares_decide_how_much_each_counts(tmp_path: Path) -> None:
     assert even["kernel"].unique().tolist() == [2.0]
     assert uneven["kernel"].unique().tolist() == [1.5]
     assert uneven["count"].tolist() == [1]  # counts are not weights
-    assert header(tmp_path / "even.safetensors")["own"] == "b"
+    assert header(tmp_path / "even.safetensors") == {"architecture": "x"}
 
 
 def test_other_networks_and_shares_are_refused(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ PART = 0.6
 SAME = 0.8
 """IoU of two boxes of classes that are taken for one another from which they are one object."""
 
-OUTER = 0.35
+OUTER = 0.42
 """Share of the looks, by weight, that place a side of an object further out than its box has it."""
 
 CONFUSED = (VEHICLES, ANIMALS, CARRIED)
