@@ -1,8 +1,8 @@
-"""What the recipe `fast` gains in time over `people`, and what it loses.
+"""What bfloat16 and the recipe `fast` gain in time over `people`, and what they lose.
 
-Method: both recipes take the same pictures in turn, in one warm process, all their stages one after another;
+Method: the recipes take the same pictures in turn, in one warm process, all their stages one after another;
 told are the median seconds a picture with their spread, the median of each stage, and the median over the
-pictures of the one time over the other. The finds of both are judged on all pictures of the folder, from the
+pictures of the one time over the other. The finds are judged on all pictures of the folder, from the
 confidence on that each recipe has.
 
     python benchmarks/fast.py --data DATA/instances/test --json fast.json
@@ -27,7 +27,14 @@ from speed import spread
 
 from autoremove.evaluation.table import Table, number
 
-RECIPES = ("people", "fast")
+BFLOAT16 = ("detect.precision=fast", "inpaint.precision=fast")
+
+RECIPES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "people": ("people", ()),
+    "people, bfloat16": ("people", BFLOAT16),
+    "fast": ("fast", ()),
+}
+"""What is compared with the first of them: a recipe and what is set in it."""
 
 FIGURES = {"ap50": ".3f", "ap50_95": ".3f", "recall": ".3f", "precision": ".3f", "false_per_picture": ".3f"}
 
@@ -65,7 +72,8 @@ def finds(data: Path, recipe: str, device: str, limit: int | None) -> dict[str, 
     from autoremove.evaluation.labelled import read_boxed
     from autoremove.stages.detect import Detect
 
-    stages = shipped.recipe_stages(recipe, device=device)
+    name, settings = RECIPES[recipe]
+    stages = shipped.recipe_stages(name, settings, device=device)
     find = shipped.finder(shipped.stage_of(stages, Detect))
     judge = Judge({"person": shipped.confidence_of(stages)("person")})
     for picture in tqdm(list(read_boxed(data, limit)), recipe, disable=None):
@@ -94,7 +102,7 @@ def tables(result: dict[str, Any]) -> list[Table]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(description="The recipes people and fast, side by side.")
+    parser = argparse.ArgumentParser(description="People, in bfloat16, and fast, side by side.")
     parser.add_argument("--data", type=Path, required=True, help="`instances` or YOLO form.")
     parser.add_argument("--pictures", type=int, default=20, help="How many are timed (default 20).")
     parser.add_argument("--limit", type=int, help="Finds are judged on at most so many pictures.")
@@ -110,7 +118,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     torch.set_num_threads(options.threads)
     facts = machine()
-    chains = {name: shipped.recipe_stages(name, device=options.device) for name in RECIPES}
+    chains = {
+        shown: shipped.recipe_stages(name, settings, device=options.device)
+        for shown, (name, settings) in RECIPES.items()
+    }
     images = [picture.image for picture in read_boxed(options.data, options.pictures)]
     seconds = times(images, chains)
     found = {name: finds(options.data, name, options.device, options.limit) for name in RECIPES}
