@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autoremove.errors import UsageError
 from autoremove.training.held_out import HeldOut
 from autoremove.training.holes import HoleMix, Silhouettes
 from autoremove.training.inpainter_config import InpainterConfig
@@ -90,9 +91,14 @@ def hole_mixes(config: InpainterConfig) -> tuple[HoleMix, HoleMix]:
 
 
 def training_batches(pictures: Pictures, config: InpainterConfig, holes: HoleMix, cache_dir: Path) -> Batches:
-    """Crops of the pictures, labelled and boxed ones weighted to their share; decoded into ``cache_dir``."""
+    """Crops of the pictures, labelled and boxed ones weighted to their share; decoded into ``cache_dir``.
+
+    Raises UsageError for shares that leave nothing for the scenes.
+    """
     shares = [(len(pictures.labelled), config.instances_share), (len(pictures.boxed), config.boxed_share)]
     rest = 1 - sum(share for count, share in shares if count)
+    if rest <= 0:
+        raise UsageError("instances_share and boxed_share leave no crops for the scenes; lower one of them.")
     weights = np.repeat(
         [share / max(1, count) for count, share in ((len(pictures.plain), rest), *shares)],
         [len(pictures.plain), *(count for count, _ in shares)],

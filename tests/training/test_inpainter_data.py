@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
+from autoremove.errors import UsageError
 from autoremove.training.inpainter_config import InpainterConfig
-from autoremove.training.inpainter_data import Pictures, hole_mixes, split
+from autoremove.training.inpainter_data import Pictures, hole_mixes, split, training_batches
 from autoremove.training.scenes import Source
 
 
@@ -81,3 +83,21 @@ def test_the_holes_to_measure_on_do_not_depend_on_those_to_learn_on(tmp_path: Pa
         assert np.array_equal(a, b)
     learnt = [mix.draw(32, np.random.default_rng(1)) for mix, _ in mixes]
     assert not np.array_equal(*learnt)
+
+
+def test_shares_are_those_asked_for_and_must_leave_some_for_the_scenes(tmp_path: Path) -> None:
+    boxed = tmp_path / "boxed"
+    folder_of_boxes = boxed / "labels"
+    folder_of_boxes.mkdir(parents=True)
+    for i in range(3):
+        (folder_of_boxes / f"{i:03}.txt").write_text("0 0.5 0.5 0.1 0.1\n")
+    folder_of(boxed / "images", 3)
+    config = InpainterConfig(data=(str(folder_of(tmp_path / "a", 12)),), boxed=str(boxed), boxed_share=0.25)
+    pictures = Pictures.of(config)
+    assert pictures.record(config)["pictures"] == 9 + 3
+    weights = training_batches(pictures, config, hole_mixes(config)[0], tmp_path / "cache").weights
+    assert weights is not None and weights[:9].sum() == pytest.approx(0.75)
+    assert weights[9:].sum() == pytest.approx(0.25)
+    greedy = replace(config, boxed_share=1.0)
+    with pytest.raises(UsageError, match="boxed_share"):
+        training_batches(pictures, greedy, hole_mixes(greedy)[0], tmp_path / "cache")
