@@ -27,7 +27,7 @@ from speed import spread
 
 from autoremove.evaluation.table import Table, number
 
-BFLOAT16 = ("detect.precision=fast", "inpaint.precision=fast")
+BFLOAT16 = ("detect.precision=fast",)
 
 RECIPES: dict[str, tuple[str, tuple[str, ...]]] = {
     "people": ("people", ()),
