@@ -48,7 +48,7 @@ class Detect(StageFields):
     precision: str = "auto"
 
     name: ClassVar[str] = "detect"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     needs: ClassVar[tuple[str, ...]] = ("image",)
     gives: ClassVar[str] = "detections"
 

@@ -46,47 +46,66 @@ class View:
 class Effort:
     """What a speed stands for.
 
-    ``whole``: sizes of the looks at the whole picture, over the network's own size; each also mirrored.
-    ``scale``: pixels in the network for one of a 12 megapixel picture, at the finest look; it falls with the
-    fourth root of the pixels, so that four times the picture takes twice the time. ``most``: that of any
-    picture. ``again``: there are slices at half the scale too, and the coarsest slices are also mirrored.
+    ``whole``: the looks at the whole picture, each its size over the network's own, and whether mirrored.
+    ``finest``: whether the finest look at the whole picture is mirrored, for each time it is taken; where
+    there are slices they take its place. ``scale``: pixels in the network for one of a 12 megapixel picture,
+    at the finest look; it falls with the fourth root of the pixels, so that four times the picture takes
+    twice the time. ``most``: that of any picture. ``again``: there are slices at half the scale too, and the
+    coarsest slices are also mirrored. ``whole_only``: never slices.
     """
 
-    whole: tuple[float, ...]
+    whole: tuple[tuple[float, bool], ...]
     scale: float
     most: float
+    finest: tuple[bool, ...] = (False, True)
     again: bool = False
+    whole_only: bool = False
 
 
+# Looks of unlike sizes tell more than the same ones mirrored. On 208 small pictures that the detector never
+# saw, AP50 of persons is 0.561 with these of `normal` and 0.553 with those of `fast`; with 0.4, 0.6, 1.0 and
+# the finest look, each straight and mirrored, it was 0.552 at 1.6 and 7 times the cost.
 EFFORTS = {
-    "normal": Effort(whole=(0.4, 0.6, 1.0), scale=0.8, most=1.0),
-    "max": Effort(whole=(0.4, 0.6, 0.8, 1.0), scale=1.5, most=2.0, again=True),
+    "fast": Effort(
+        whole=((0.4, False), (0.6, True), (0.8, False)), scale=0.8, most=1.0, finest=(True,), whole_only=True
+    ),
+    "normal": Effort(
+        whole=((0.4, False), (0.4, True), (0.5, False), (0.6, True), (0.8, False), (1.0, True)),
+        scale=0.8,
+        most=1.0,
+        finest=(False,),
+    ),
+    "max": Effort(
+        whole=tuple((size, mirror) for size in (0.4, 0.6, 0.8, 1.0) for mirror in (False, True)),
+        scale=1.5,
+        most=2.0,
+        again=True,
+    ),
 }
 
-SPEEDS = ("fast", *EFFORTS)
+SPEEDS = tuple(EFFORTS)
 
 
 def plan_views(size_hw: tuple[int, int], speed: str = "normal", imgsz: int = 640) -> list[View]:
     """The looks at a picture of that size, the coarsest first.
 
-    ``imgsz``: the size in pixels that the network is made for. ``fast``: two looks at the whole picture.
-    ``normal``: the whole picture at several scales, straight and mirrored, at last enlarged if it is small;
-    where the finest look would be larger than the network can see well, slices that overlap take its place.
-    ``max``: finer slices, at two scales, straight and mirrored. Raises RecipeError for another speed.
+    ``imgsz``: the size in pixels that the network is made for. ``fast``: three looks at the whole picture,
+    and a finer one if it is large. ``normal``: the whole picture at several scales, at last enlarged if it is
+    small; where the finest look would be larger than the network can see well, slices that overlap take its
+    place. ``max``: finer slices, at two scales, straight and mirrored. Raises RecipeError for another speed.
     """
     if speed not in SPEEDS:
         raise RecipeError(f"detect.speed: {speed!r} is none of {', '.join(SPEEDS)}.")
     whole = (0, 0, size_hw[1], size_hw[0])
-    effort = EFFORTS["normal" if speed == "fast" else speed]
-    fine = _finest(size_hw, effort, imgsz)
-    if speed == "fast":
+    effort = EFFORTS[speed]
+    fine, largest = _finest(size_hw, effort, imgsz), LARGEST_WHOLE * imgsz
+    views = [View(whole, _side(size * imgsz), mirror) for size, mirror in effort.whole]
+    if effort.whole_only:
         small = max(size_hw) <= SMALL * imgsz
-        coarse, fine = (0.6 * imgsz, imgsz) if small else (imgsz, min(fine, LARGEST_WHOLE * imgsz))
-        return [View(whole, _side(coarse)), View(whole, _side(fine), True)]
-    sliced = fine > LARGEST_WHOLE * imgsz
-    sides = [*(factor * imgsz for factor in effort.whole), *([] if sliced else [fine])]
-    views = [View(whole, _side(side), mirror) for side in sides for mirror in (False, True)]
-    return [*views, *_sliced(size_hw, effort, fine, imgsz)] if sliced else views
+        fine = 0.0 if small else min(fine, largest)
+    if fine > largest:
+        return [*views, *_sliced(size_hw, effort, fine, imgsz)]
+    return [*views, *(View(whole, _side(fine), mirror) for mirror in effort.finest if fine)]
 
 
 def _side(pixels: float) -> int:

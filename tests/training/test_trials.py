@@ -62,11 +62,15 @@ def test_every_trial_runs_once_and_is_told(
         assert {**settings, **settings.get("config", {})}[key] == int(value)
     assert (tmp_path / "trials.png").stat().st_size > 1000
     shown = capsys.readouterr().out
-    assert "| masknet | pictures | steps | half-way | val_iou_all | over the first |" in shown
+    assert "| masknet | pictures | steps | minutes | half-way | val_iou_all | over the first |" in shown
 
     monkeypatch.setattr(trials, "train", lambda *_: pytest.fail("trained again"))
     trials.main(words)
     assert json.loads((tmp_path / "trials.json").read_text()) == first
+    (tmp_path / "out" / "detector" / "a-half" / "done").unlink()
+    monkeypatch.setattr(trials, "train", lambda *_: None)  # as one that was stopped at once
+    with pytest.raises(SystemExit, match="a-half was stopped"):
+        trials.main([*words[:-4], "--minutes", "9"])
 
 
 def test_every_trial_has_a_folder_of_its_own_and_settings_that_exist(tmp_path: Path) -> None:
