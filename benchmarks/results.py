@@ -27,7 +27,7 @@ from goals import FILLING, FINDING, goals_table
 from machine import ROOT, commit, in_words, machine
 from sections import SECTIONS
 
-from autoremove.evaluation.table import markdown, write_json
+from autoremove.evaluation.table import Table, markdown, number, write_json
 
 PAGE = ROOT / "benchmarks" / "RESULTS.md"
 
@@ -113,8 +113,19 @@ def write_page(work: Path) -> None:
             )
             del results[name]
     commands = short_commands()
-    page = replaced(page, "goals", markdown(goals_table(FINDING, results, commands)))
-    PAGE.write_text(replaced(page, "goals-filling", markdown(goals_table(FILLING, results, commands))))
+    for name, goals in (("goals", FINDING), ("goals-filling", FILLING)):
+        page = replaced(page, name, markdown(with_former(goals_table(goals, results, commands), page)))
+    PAGE.write_text(page)
+
+
+def with_former(table: Table, page: str) -> Table:
+    """The goals with the page's own rows of what was not measured now."""
+    former = {}
+    for line in page.splitlines():
+        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+        if len(cells) == len(table[0]):
+            former.setdefault(cells[0], cells)
+    return [former.get(row[0], row) if row[2] == number(None) else row for row in table]
 
 
 def parsed() -> argparse.Namespace:
