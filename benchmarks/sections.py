@@ -199,6 +199,13 @@ SECTIONS = {
         needs="runs/detector/log.jsonl",
     ),
     "limits": Section(("benchmarks/limits.py", "--data", "DATA"), _told_by("limits"), device=False),
+    "trials": Section(
+        ("benchmarks/trials.py", "--data", "DATA", "--minutes", "6"),
+        _told_by("trials"),
+        "--plot",
+        device=False,
+        needs="runs/trials/detector/all-pictures/done",  # it takes an hour and a half
+    ),
     "half": Section(
         ("benchmarks/half.py", "runs/detector", "runs/masknet", "runs/inpainter"),
         _told_by("half"),
