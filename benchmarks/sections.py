@@ -199,6 +199,18 @@ SECTIONS = {
         needs="runs/detector/log.jsonl",
     ),
     "limits": Section(("benchmarks/limits.py", "--data", "DATA"), _told_by("limits"), device=False),
+    "looks": Section(
+        (
+            "benchmarks/looks.py",
+            "--data",
+            "runs/held-out/data-person_boxes",
+            "--data",
+            "runs/held-out/instances-train",
+        ),
+        _told_by("looks"),
+        device=False,
+        needs="runs/held-out/instances-train/instances.jsonl",
+    ),
     "trials": Section(
         ("benchmarks/trials.py", "--data", "DATA", "--minutes", "6"),
         _told_by("trials"),
