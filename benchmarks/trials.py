@@ -35,11 +35,7 @@ BASE = "all pictures"
 SHARES = {"a quarter": ("share=0.25",), "a half": ("share=0.5",)}
 
 TRIALS: dict[str, dict[str, tuple[str, ...]]] = {
-    "detector": {
-        BASE: (),
-        **SHARES,
-        "wider: yolo11s": ("architecture=yolo11s",),
-    },
+    "detector": {BASE: (), **SHARES},
     "masknet": {BASE: (), **SHARES, "smaller: 96 pixels": ("side=96",)},
     "inpainter": {
         BASE: (),
