@@ -19,6 +19,12 @@ from autoremove.types import Detections, Image
 
 Rows = NDArray[np.bool_]
 
+NEAR = 0.85
+"""Share of the least score from which a find that holds all of a chosen one goes with it."""
+
+HELD, ALIKE = 0.95, 0.4
+"""Share of the chosen box that lies in the larger one, and their IoU, from which both are of one object."""
+
 
 @dataclass(frozen=True)
 class Select(StageFields):
@@ -26,6 +32,8 @@ class Select(StageFields):
 
     ``labels``: class names, or groups as ``all-vehicles`` (:data:`~autoremove.labels.GROUPS`); empty = every
     class. ``confidence``: least score 0..1; ``thresholds``: another one for some classes or groups.
+    A find that is a little less sure goes too where it holds all of a chosen one of its class: the detector
+    is of two minds how far that object reaches, and half a person would be left standing.
     ``min_size``: least height of the box, below 1 as a share of the picture's height, from 1 on in pixels.
     ``max_count``: at most so many, the surest first; 0 = no limit.
 
@@ -51,7 +59,7 @@ class Select(StageFields):
     attach_confidence: float = 0.1
 
     name: ClassVar[str] = "select"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     needs: ClassVar[tuple[str, ...]] = ("image", "detections")
     gives: ClassVar[str] = "detections"
 
@@ -80,6 +88,7 @@ class Select(StageFields):
 
     def _one(self, image: Image, found: Detections) -> Detections:
         sure = found.score >= np.array([self.least_score(label) for label in found.label], np.float32)
+        sure |= self._wider(found, sure)
         within = protected(found.xyxy, self.keep_region, (image.shape[0], image.shape[1]))
         wanted = sure & _of(found, expanded(self.labels))
         staying = within | self._kept(image, found, wanted)
@@ -92,6 +101,21 @@ class Select(StageFields):
         boxes = found.xyxy[sure & staying]
         marked = replace(found, owner=owner if len(after) else None, staying=boxes if len(boxes) else None)
         return marked[np.concatenate([first, after])]
+
+    def _wider(self, found: Detections, sure: Rows) -> Rows:
+        """Nearly sure finds that hold one sure find of their class, no second one, and are of its size."""
+        wider = np.zeros(len(found), bool)
+        areas = (found.xyxy[:, 2:] - found.xyxy[:, :2]).prod(1)
+        for row in np.flatnonzero(~sure):
+            if found.score[row] < NEAR * self.least_score(found.label[row]):
+                continue
+            rivals = np.flatnonzero(sure & _of(found, (found.label[row],)))
+            low = np.maximum(found.xyxy[row, :2], found.xyxy[rivals, :2])
+            high = np.minimum(found.xyxy[row, 2:], found.xyxy[rivals, 2:])
+            both = (high - low).clip(0).prod(1)
+            held = rivals[both >= HELD * areas[rivals]]
+            wider[row] = len(held) == 1 and areas[held[0]] >= ALIKE * areas[row]
+        return wider
 
     def _kept(self, image: Image, found: Detections, wanted: Rows) -> Rows:
         """What stays though its label is named."""

@@ -186,3 +186,27 @@ def test_what_is_kept_is_handed_on_and_what_is_only_not_named_is_not() -> None:
     assert kept.staying.tolist() == [[40, 10, 60, 90]]
     [gone] = Select(labels=("person",))([np.zeros((100, 100, 3), np.uint8)], [there])
     assert gone.staying is None
+
+
+HALF, WHOLE = (40, 20, 68, 80), (15, 20, 70, 80)
+
+
+@pytest.mark.parametrize(
+    ("others", "rows"),
+    [
+        ([(WHOLE, 0.44, "person")], [0, 1]),  # nearly sure, and holds the sure one
+        ([(WHOLE, 0.35, "person")], [0]),  # not sure enough
+        ([(WHOLE, 0.44, "dog")], [0]),  # another class
+        ([((15, 20, 60, 80), 0.44, "person")], [0]),  # it cuts the sure one
+        ([((0, 0, 120, 100), 0.44, "person")], [0]),  # far larger: somebody before a crowd
+        ([((16, 21, 30, 79), 0.6, "person"), (WHOLE, 0.44, "person")], [0, 1]),  # round two people
+    ],
+)
+def test_a_nearly_sure_find_goes_where_it_holds_a_sure_one(
+    others: list[tuple[Box, float, str]], rows: list[int]
+) -> None:
+    boxes, scores, labels = zip((HALF, 0.52, "person"), *others, strict=True)
+    finds = Detections(np.array(boxes, np.float32), np.array(scores, np.float32), tuple(labels))
+    (chosen,) = Select(confidence=0.45, attach=False)([np.zeros((100, 120, 3), np.uint8)], [finds])
+    kept = sorted(finds.xyxy.tolist().index(box) for box in chosen.xyxy.tolist())
+    assert kept == rows
