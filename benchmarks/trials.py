@@ -1,8 +1,8 @@
 """What limits each network: short trainings from nothing that differ in one thing from the first of them.
 
-A quarter, a half and all of the pictures; a narrower and a wider network; smaller or larger crops. All of one
-network get the same minutes of computing on one thread, the same seed and the same held-out pictures, so what
-differs in the end is what that thing is worth within that time:
+A quarter, a half and all of the pictures, a wider generator, smaller crops for MaskNet. All of one network get
+the same minutes of computing on one thread, the same seed and the same held-out pictures, so what differs in
+the end is what that thing is worth within that time:
 
     python benchmarks/trials.py --data DATA -o runs/trials --minutes 6 --plot trials.png
 
