@@ -1,6 +1,6 @@
 """What limits each network: short trainings from nothing that differ in one thing from the first of them.
 
-A quarter, a half and all of the pictures, a wider generator, smaller crops for MaskNet. All of one network get
+A quarter, a half and all of the pictures, a wider generator, smaller crops for MaskNet. All of a network get
 the same minutes of computing on one thread, the same seed and the same held-out pictures, so what differs in
 the end is what that thing is worth within that time:
 
