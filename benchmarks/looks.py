@@ -26,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autoremove.evaluation.labelled import Boxed
 from autoremove.evaluation.table import Table, markdown, number
+from autoremove.stages.detect import WEAK, Detect
 from autoremove.stages.views import View, plan_views
 from autoremove.types import Detections
 
@@ -37,9 +38,6 @@ SHEET = 576
 
 FEWER = "256 256m 384 512m 640 640m 1024"
 """A plan with fewer of the dear looks."""
-
-LEAST = 0.02
-"""Score from which a look's finds count."""
 
 
 def looks_of(text: str) -> tuple[Look, ...]:
@@ -84,10 +82,9 @@ def seen(pictures: Sequence[Boxed], looks: Sequence[Look], weights: str) -> Find
     from tqdm import tqdm
 
     from autoremove.models import cache
-    from autoremove.stages.detect import Detect
 
     detector, stage = cache.load("detector", weights, "cpu"), Detect()
-    how = {"labels": ("person",), "confidence": LEAST, "iou": stage.iou, "max_det": stage.max_det}
+    how = {"labels": ("person",), "confidence": WEAK, "iou": stage.iou, "max_det": stage.max_det}
     return [
         {look: detector.detect([picture.image], imgsz=look[0], mirror=look[1], **how)[0] for look in looks}
         for picture in tqdm(pictures, "pictures", disable=None)
@@ -103,7 +100,7 @@ def judged(pictures: Sequence[Boxed], finds: Finds, looks: Sequence[Look]) -> di
     for picture, found in zip(pictures, finds, strict=True):
         whole = (0, 0, picture.image.shape[1], picture.image.shape[0])
         views = [View(whole, size, mirror) for size, mirror in looks]
-        judge.add(picture, combined(views, [found[look] for look in looks], LEAST))
+        judge.add(picture, combined(views, [found[look] for look in looks], WEAK))
     own = judge.figures()["classes"]["person"]
     return {key: own[key] for key in ("ap50", "ap50_95")}
 

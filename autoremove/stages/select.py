@@ -13,6 +13,7 @@ from autoremove.errors import RecipeError
 from autoremove.labels import GROUPS, PEOPLE, expanded
 from autoremove.stages.attach import ATTACHED, owners
 from autoremove.stages.base import StageFields
+from autoremove.stages.fuse import areas, common
 from autoremove.stages.keep import kept, parsed
 from autoremove.stages.regions import check_regions, protected
 from autoremove.types import Detections, Image
@@ -23,7 +24,7 @@ NEAR = 0.85
 """Share of the least score from which a find that holds all of a chosen one goes with it."""
 
 HELD, ALIKE = 0.95, 0.4
-"""Share of the chosen box that lies in the larger one, and their IoU, from which both are of one object."""
+"""Share of the chosen box that lies in the larger one, and of the larger one that it fills: one object."""
 
 
 @dataclass(frozen=True)
@@ -105,16 +106,13 @@ class Select(StageFields):
     def _wider(self, found: Detections, sure: Rows) -> Rows:
         """Nearly sure finds that hold one sure find of their class, no second one, and are of its size."""
         wider = np.zeros(len(found), bool)
-        areas = (found.xyxy[:, 2:] - found.xyxy[:, :2]).prod(1)
+        size = areas(found.xyxy)
         for row in np.flatnonzero(~sure):
             if found.score[row] < NEAR * self.least_score(found.label[row]):
                 continue
             rivals = np.flatnonzero(sure & _of(found, (found.label[row],)))
-            low = np.maximum(found.xyxy[row, :2], found.xyxy[rivals, :2])
-            high = np.minimum(found.xyxy[row, 2:], found.xyxy[rivals, 2:])
-            both = (high - low).clip(0).prod(1)
-            held = rivals[both >= HELD * areas[rivals]]
-            wider[row] = len(held) == 1 and areas[held[0]] >= ALIKE * areas[row]
+            held = rivals[common(found.xyxy[row], found.xyxy[rivals]) >= HELD * size[rivals]]
+            wider[row] = len(held) == 1 and size[held[0]] >= ALIKE * size[row]
         return wider
 
     def _kept(self, image: Image, found: Detections, wanted: Rows) -> Rows:
