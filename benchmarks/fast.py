@@ -1,4 +1,4 @@
-"""What fewer looks, bfloat16 and the recipe `fast` gain in time over `people`, and what they lose.
+"""What fewer looks, bfloat16, OpenVINO, no second verdict and the recipe `fast` gain in time, and lose.
 
 Method: the recipes take the same pictures in turn, in one warm process, all their stages one after another;
 told are the median seconds a picture with their spread, the median of each stage, and the median over the
@@ -36,6 +36,8 @@ RECIPES: dict[str, tuple[str, tuple[str, ...]]] = {
     "people": ("people", ()),
     "people, looks of fast": ("people", THREE),
     "people, bfloat16": ("people", BFLOAT16),
+    "people, PyTorch": ("people", ("detect.runtime=torch",)),
+    "people, not rescored": ("people", ("detect.rescorer=",)),
     "fast": ("fast", ()),
 }
 """What is compared with the first of them: a recipe and what is set in it."""

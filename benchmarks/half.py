@@ -5,6 +5,8 @@ Both are measured on the run's own held-out pictures, and the exported ones once
 `precision: fast`, bfloat16:
 
     python benchmarks/half.py RUN... --json OUT/half.json
+
+Runs whose folder is gone are left out, unless all are.
 """
 
 from __future__ import annotations
@@ -23,21 +25,29 @@ from autoremove.evaluation.table import Table, markdown, number
 Figures = dict[str, Any]
 
 
-def detector(settings: Figures) -> tuple[Any, str]:
+def detector(settings: Figures, _: Path) -> tuple[Any, str]:
     """The training task of a detector's run, and its figure."""
     from autoremove.training.detector import DetectorConfig, DetectorTask
 
     return DetectorTask(DetectorConfig(**_tuples(settings["config"]))), "ap50"
 
 
-def masknet(settings: Figures) -> tuple[Any, str]:
+def rescorer(settings: Figures, run: Path) -> tuple[Any, str]:
+    """The training task of a rescorer's run, with the finds that lie in its folder, and its figure."""
+    from autoremove.training.rescorer import RescorerConfig, RescorerTask
+
+    finds = next(run.glob("finds-*.npz"))
+    return RescorerTask(RescorerConfig(**_tuples(settings["config"])), finds), "ap50"
+
+
+def masknet(settings: Figures, _: Path) -> tuple[Any, str]:
     """The training task of a mask network's run, and its figure."""
     from autoremove.training.boxmask import BoxMaskConfig, BoxMaskTask
 
     return BoxMaskTask(BoxMaskConfig(**_tuples(settings["config"]))), "iou_person"
 
 
-def generator(settings: Figures) -> tuple[Any, str]:
+def generator(settings: Figures, _: Path) -> tuple[Any, str]:
     """The training task of an inpainter's run, and its figure."""
     import torch
 
@@ -54,12 +64,13 @@ def generator(settings: Figures) -> tuple[Any, str]:
     return inpainter.InpainterTask(config, batches, held, torch.device("cpu")), "psnr"
 
 
-KINDS: dict[str, Callable[[Figures], tuple[Any, str]]] = {
+KINDS: dict[str, Callable[[Figures, Path], tuple[Any, str]]] = {
+    "finder": rescorer,
     "labels": detector,
     "eyes_rate": masknet,
     "hole_weight": generator,
 }
-"""A setting that only one kind of run has, and what rebuilds that kind."""
+"""A setting that only one kind of run has (of those that are left), and what rebuilds that kind."""
 
 
 def _tuples(values: Figures) -> Figures:
@@ -78,7 +89,7 @@ def of_run(run: Path) -> Figures:
     settings = json.loads(record.read_text())[-1]["settings"]
     known = {**settings, **settings.get("config", {})}
     build = next(build for setting, build in KINDS.items() if setting in known)
-    task, figure = build(settings)
+    task, figure = build(settings, run)
     checkpoint = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=False)
     task.load_state_dict(checkpoint["task"])
     full = task.validate()[figure]
@@ -115,7 +126,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="Output folder of a training.")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
-    result = {"networks": [of_run(run) for run in options.runs]}
+    there = [run for run in options.runs if run.is_dir()] or options.runs
+    result = {"networks": [of_run(run) for run in there]}
     for table in tables(result):
         print(markdown(table))
     if options.json:

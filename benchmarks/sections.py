@@ -219,7 +219,7 @@ SECTIONS = {
         needs="runs/trials/detector/all-pictures/done",  # it takes an hour and a half
     ),
     "half": Section(
-        ("benchmarks/half.py", "runs/detector", "runs/masknet", "runs/inpainter"),
+        ("benchmarks/half.py", "runs/detector", "runs/rescorer", "runs/masknet", "runs/inpainter"),
         _told_by("half"),
         device=False,
         needs="runs/detector/checkpoint.pt",

@@ -27,6 +27,7 @@ PACKAGES = (
     "pillow-heif",
     "safetensors",
 )
+OPTIONAL = {"openvino": "the detector runs through PyTorch, in half as long again"}
 LOW_SPACE = 2 * 10**9
 
 
@@ -90,6 +91,11 @@ def _versions() -> Iterator[Finding]:
             yield Finding("ok", "versions", f"{name} {version(name)}")
         except PackageNotFoundError:
             yield Finding("problem", "versions", f"{name} is not installed: install autoremove anew.")
+    for name, without in OPTIONAL.items():
+        try:
+            yield Finding("ok", "versions", f"{name} {version(name)}")
+        except PackageNotFoundError:
+            yield Finding("note", "versions", f"{name} is not installed: {without}.")
 
 
 def _device(request: str) -> Iterator[Finding]:

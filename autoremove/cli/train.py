@@ -70,6 +70,15 @@ def masknet(**options: Any) -> None:
 
 @command.command()
 @training_options
+def rescorer(**options: Any) -> None:
+    """What looks at the detector's finds once more, on pictures as for the detector."""
+    from autoremove.training import rescorer as room
+
+    _run(room, room.RescorerConfig, "rescorer", options)
+
+
+@command.command()
+@training_options
 def inpainter(**options: Any) -> None:
     """DeepFillv2 on a folder of photos without the objects that are to be removed.
 
@@ -130,7 +139,7 @@ def _fill(network: str, options: dict[str, Any]) -> None:
 
 
 def _run(room: Any, kind: type[Any], shipped: str, options: dict[str, Any]) -> None:
-    """The detector and the mask network differ in nothing that the command line sees."""
+    """Detector, mask network and rescorer differ in nothing that the command line sees."""
     from dataclasses import replace
 
     import torch

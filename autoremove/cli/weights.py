@@ -15,7 +15,7 @@ from autoremove.models.families import NEIGHBOURS
 if TYPE_CHECKING:
     from autoremove.models.weights import Status
 
-KINDS = ("detector", "segmenter", "masknet", "inpainter", *NEIGHBOURS)
+KINDS = ("detector", "rescorer", "segmenter", "masknet", "inpainter", *NEIGHBOURS)
 """As in ``models.weights_table``; a test holds the two together."""
 
 kind_option = click.option("--kind", type=click.Choice(KINDS), help="Which, where a name stands for several.")

@@ -40,6 +40,10 @@ def _load(kind: str, path: Path, identity: tuple[int, int], device: str, trust: 
         from autoremove.models.masknet import load_masknet
 
         return load_masknet(path, device)
+    if kind == "rescorer":
+        from autoremove.models.rescorer import load_rescorer
+
+        return load_rescorer(path, device)
     if kind == "inpainter":
         return _inpainter(path, device, trust)
     if kind in NETWORKS:

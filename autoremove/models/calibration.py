@@ -26,8 +26,31 @@ class Line(NamedTuple):
         return np.asarray(chance, np.float32)
 
 
+class Weighing(NamedTuple):
+    """What a score and a second network's verdict are worth together.
+
+    The chance that the find is right is sigmoid(score * logit(score) + verdict * its logit + offset).
+    """
+
+    score: float
+    verdict: float
+    offset: float
+
+    def __call__(self, score: NDArray[np.float32], verdict: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Chances 0..1 of scores 0..1 and logits of the same finds."""
+        kept = np.clip(score.astype(np.float64), 1e-6, 1 - 1e-6)
+        sum_ = self.score * np.log(kept / (1 - kept)) + self.verdict * verdict + self.offset
+        return np.asarray(1 / (1 + np.exp(-sum_)), np.float32)
+
+
 REST = "*"
 """Key of the line for classes without one of their own."""
+
+
+def weighings(notes: Mapping[str, str]) -> dict[str, Weighing]:
+    """The weighings by class in the notes of a rescorer's file; empty if it was not calibrated."""
+    told = json.loads(notes.get("weighings", "{}"))
+    return {str(name): Weighing(*map(float, parts)) for name, parts in told.items()}
 
 
 def calibration(notes: Mapping[str, str]) -> dict[str, Line]:

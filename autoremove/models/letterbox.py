@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import cv2
@@ -82,3 +83,11 @@ def masks_in_boxes(
         )
         cutouts.append(((left, top, right, bottom), part > 0))
     return cutouts
+
+
+def alike(fits: Sequence[Fit], pixels: int) -> Iterator[list[int]]:
+    """Positions of pictures of one size in the network, as many as have so many pixels together there."""
+    for input_hw in dict.fromkeys(fit.input_hw for fit in fits):
+        same = [i for i, fit in enumerate(fits) if fit.input_hw == input_hw]
+        step = max(1, pixels // (input_hw[0] * input_hw[1]))
+        yield from (same[i : i + step] for i in range(0, len(same), step))

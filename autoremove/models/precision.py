@@ -1,4 +1,4 @@
-"""In which precision a network computes: float32, or bfloat16 where the hardware has it."""
+"""In which precision a network computes, float32 or bfloat16 where the hardware has it, and through what."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Any
 
 PRECISIONS = ("auto", "fast", "float32", "bfloat16")
 """``auto``: bfloat16 on a GPU that has it, else float32. ``fast``: also on a CPU with AVX512-BF16."""
+
+RUNTIMES = ("auto", "torch", "openvino")
+"""What runs a detector. ``auto``: OpenVINO on a processor where it is installed and can, else PyTorch."""
 
 
 def uses_bfloat16(precision: str, device: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autoremove.models.families import NEIGHBOURS
 
-KINDS = ("detector", "segmenter", "masknet", "inpainter", *NEIGHBOURS)
+KINDS = ("detector", "rescorer", "segmenter", "masknet", "inpainter", *NEIGHBOURS)
 """What weights are for; ``inpainter`` are those of DeepFillv2, its neighbours go by their own names."""
 
 _ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v8.3.0"
@@ -142,6 +142,7 @@ def _edgeconnect(data: str, drive: str) -> Weights:
 TABLE: tuple[Weights, ...] = (
     # The detector is a YOLO network trained with ultralytics, hence its licence.
     _embedded("detector", "yolo", "detector.safetensors", "AGPL-3.0"),
+    _embedded("rescorer", "rescorer", "rescorer.safetensors", "AGPL-3.0"),
     _embedded("masknet", "masknet", "masknet.safetensors", "as the project"),
     _embedded("inpainter", "deepfillv2", "deepfillv2.safetensors", "as the project"),
     _embedded("edgeconnect", "edgeconnect", "edgeconnect.safetensors", "as the project"),

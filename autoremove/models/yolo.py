@@ -19,13 +19,15 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from autoremove.errors import UsageError, WeightsError
 from autoremove.models.calibration import Line, calibration
-from autoremove.models.checkpoints import header, load_state
-from autoremove.models.letterbox import Fit, fit_to, letterbox, masks_in_boxes
+from autoremove.models.checkpoints import header, load_state, sha256_of
+from autoremove.models.letterbox import Fit, alike, fit_to, letterbox, masks_in_boxes
 from autoremove.models.precision import autocast
+from autoremove.models.yolo_openvino import Runners
 from autoremove.types import NO_CUTOUT, Detections, Image
 
 MASKED = 0.1
@@ -41,7 +43,7 @@ class Detector:
     """A YOLO network with its class names; ``segments`` tells whether it gives masks too.
 
     May be shared by threads: they take turns. ``imgsz`` is the longer side it was trained at. ``lines``: what
-    its scores are worth, by class, if it was calibrated.
+    its scores are worth, by class, if it was calibrated. ``digest``: the sha256 of its file, if it has one.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Detector:
         device: str,
         imgsz: int = 640,
         lines: Mapping[str, Line] | None = None,
+        digest: str = "",
     ) -> None:
         # oneDNN convolves channels-last pictures a fifth faster.
         self.network: nn.Module = network.to(device).to(memory_format=torch.channels_last).eval()
@@ -58,10 +61,12 @@ class Detector:
         self.device = device
         self.imgsz = imgsz
         self.lines = dict(lines or {})
+        self.digest = digest
         self._head: Any = list(self.network.model)[-1]  # type: ignore[arg-type]
         # The head then gives the decoded boxes (and mask prototypes) alone, in every version of ultralytics.
         self._head.export = True
         self._lock = threading.Lock()
+        self._runners = Runners(self.network, digest[:16], device)
 
     @property
     def segments(self) -> bool:
@@ -78,6 +83,7 @@ class Detector:
         max_det: int = 300,
         mirror: bool = False,
         precision: str = "auto",
+        runtime: str = "auto",
     ) -> list[Detections]:
         """What is seen in each picture, best first.
 
@@ -85,7 +91,7 @@ class Detector:
         ``confidence``: least score, 0..1. ``iou``: of two boxes of one class that overlap by more the weaker
         goes, 0..1. ``imgsz``: pixels of the longer side in the network. ``max_det``: most objects a picture.
         ``mirror``: the network sees the pictures left-right mirrored; what it finds is given unmirrored.
-        ``precision``: one of :data:`~autoremove.models.precision.PRECISIONS`.
+        ``precision``, ``runtime``: of :data:`~autoremove.models.precision.PRECISIONS` and ``RUNTIMES``.
         Boxes are in pixels of the picture and inside it; a -seg detector gives masks too, of finds from a
         score of MASKED on. Pictures that have the same size in the network go through it a few at a time.
         Raises UsageError for a label that the network does not know.
@@ -93,9 +99,10 @@ class Detector:
         classes = self._classes(labels)
         fits = [fit_to(image.shape[:2], imgsz or self.imgsz) for image in images]
         found: list[Detections] = [Detections.empty()] * len(images)
-        for group in _groups(fits, PIXELS_AT_ONCE * (1 if self.device == "cpu" else 8)):
+        for group in alike(fits, PIXELS_AT_ONCE * (1 if self.device == "cpu" else 8)):
             inputs = [letterbox(images[i], fits[i]) for i in group]
-            outputs, prototypes = self._forward([x[:, ::-1] for x in inputs] if mirror else inputs, precision)
+            seen = np.stack([x[:, ::-1] for x in inputs] if mirror else inputs)
+            outputs, prototypes = self._forward(seen, precision, runtime)
             for row, i in enumerate(group):
                 rows = self._rows(outputs[row], classes, confidence, iou)[:max_det].cpu()
                 planes = None if prototypes is None else prototypes[row].cpu()
@@ -116,8 +123,11 @@ class Detector:
         return [i for i, name in enumerate(self.names) if labels is None or name in labels]
 
     @torch.inference_mode()
-    def _forward(self, inputs: list[Image], precision: str) -> tuple[Tensor, Tensor | None]:
-        batch = torch.from_numpy(np.stack(inputs)).to(self.device).permute(0, 3, 1, 2).float() / 255
+    def _forward(self, seen: NDArray[np.uint8], precision: str, runtime: str) -> tuple[Tensor, Tensor | None]:
+        batch = torch.from_numpy(seen).to(self.device).permute(0, 3, 1, 2).float() / 255
+        runner = self._runners.of(precision, runtime)
+        if runner is not None:
+            return runner(batch), None
         with self._lock, autocast(precision, self.device):  # the head keeps the anchors of the last shape
             output = self.network(batch)
         found, prototypes = output if isinstance(output, tuple) else (output, None)
@@ -154,14 +164,6 @@ class Detector:
         return Detections(xyxy, rows[:, 4].numpy().astype(np.float32), names, masks)
 
 
-def _groups(fits: Sequence[Fit], pixels: int) -> Iterator[list[int]]:
-    """Positions of pictures that may go through the network together."""
-    for input_hw in dict.fromkeys(fit.input_hw for fit in fits):
-        same = [i for i, fit in enumerate(fits) if fit.input_hw == input_hw]
-        step = max(1, pixels // (input_hw[0] * input_hw[1]))
-        yield from (same[i : i + step] for i in range(0, len(same), step))
-
-
 def load_detector(
     path: str | Path,
     device: str = "cpu",
@@ -185,17 +187,16 @@ def load_detector(
     architecture = architecture or told.get("architecture")
     names = names or json.loads(told.get("names", "[]"))
     if not architecture or not names:
-        raise WeightsError(
-            f"{path} does not say its architecture and class names.", hint="Write it with save_detector."
-        )
+        why = f"{path} does not say its architecture and class names."
+        raise WeightsError(why, hint="Write it with save_detector.")
     network = _build(architecture, len(names))
     try:
         network.load_state_dict(state)  # copies half precision on disk into float32
     except RuntimeError as error:
-        raise WeightsError(
-            f"{path} does not fit {architecture} with {len(names)} classes: {error}"
-        ) from error
-    return Detector(_fused(network), names, device, int(told.get("imgsz", 640)), calibration(told))
+        what = f"{architecture} with {len(names)} classes"
+        raise WeightsError(f"{path} does not fit {what}: {error}") from error
+    size, lines = int(told.get("imgsz", 640)), calibration(told)
+    return Detector(_fused(network), names, device, size, lines, sha256_of(path))
 
 
 def save_detector(
@@ -207,12 +208,10 @@ def save_detector(
     architecture: str = "yolo11n",
     imgsz: int = 640,
 ) -> None:
-    """Write a detector's state dict in our form: safetensors in half precision, its names in the header.
-
-    Vectors (biases, batch norms) stay in full precision: they weigh little, and a variance may not fit.
-    """
+    """Write a detector's state dict in our form: safetensors in half precision, its names in the header."""
     from safetensors.torch import save
 
+    # Vectors stay in full precision: they weigh little, and a variance may not fit.
     state = {
         key: (value.half() if value.is_floating_point() and value.ndim > 1 else value).cpu().contiguous()
         for key, value in model_state.items()
@@ -227,8 +226,7 @@ def save_detector(
 def import_ultralytics() -> None:
     """Import ultralytics with nothing looked up online, no file outside a temporary folder, no chatter.
 
-    Where the user has set ``YOLO_CONFIG_DIR`` or ``YOLO_OFFLINE``, that stands. Call before any other import
-    of it. What it changes for the whole process (threads, print options) is put back.
+    ``YOLO_CONFIG_DIR`` and ``YOLO_OFFLINE`` stand if set. What it changes for the process is put back.
     """
     with _import_lock:
         if "YOLO_CONFIG_DIR" not in os.environ:
@@ -286,7 +284,7 @@ def _from_checkpoint(path: Path, device: str, trust: bool) -> Detector:
             module.recompute_scale_factor = None  # pickled by an older torch
     names: Any = model.names
     ordered = [str(names[i]) for i in range(len(names))]
-    return Detector(_fused(model.float()), ordered, device)
+    return Detector(_fused(model.float()), ordered, device, digest=sha256_of(path))
 
 
 def _fused(network: Any) -> nn.Module:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from autoremove.errors import RecipeError
 from autoremove.models.calibration import REST, Line
-from autoremove.models.precision import PRECISIONS
-from autoremove.stages.base import StageFields
+from autoremove.models.precision import PRECISIONS, RUNTIMES
+from autoremove.stages.base import SPEED_ONLY, StageFields
 from autoremove.stages.combine import combined
+from autoremove.stages.rescore import SEEN, rescored
 from autoremove.stages.views import SPEEDS, View, plan_views
 from autoremove.types import Cutout, Detections, Image
+
+if TYPE_CHECKING:  # recipes are read without PyTorch
+    from autoremove.models.rescorer import Rescorer
 
 WEAK = 0.02
 """Least score of a box in one of several views."""
@@ -27,13 +31,15 @@ class Detect(StageFields):
     ``weights``: a name from ``autoremove weights list`` or a file. ``labels``: class names to look for;
     empty = all the weights know. ``confidence`` 0..1: a low floor, for the stage select decides what goes.
     ``calibrated``: where the weights tell what their scores are worth (ours do), a score becomes the chance
-    that the find is right.
+    that the find is right. ``rescorer``: weights of the network that judges each find once more, empty =
+    none; it counts where it was calibrated for these weights (ours was) and ``calibrated`` is on.
     ``iou``: overlap above which two boxes of one view are one object. ``speed``: ``fast``, ``normal`` or
     ``max``, the plan of looks that follows the picture's size (:func:`~autoremove.stages.views.plan_views`).
     ``sizes``: instead of a plan, longer sides in pixels at which the network sees the whole picture, each
     also left-right mirrored if ``mirror``. Several looks are combined, which a small network gains much from.
     ``max_det``: most objects a picture, the surest first. ``precision`` of the network: see
-    :data:`~autoremove.models.precision.PRECISIONS`.
+    :data:`~autoremove.models.precision.PRECISIONS`. ``runtime``: what runs it, one of
+    :data:`~autoremove.models.precision.RUNTIMES`; the finds are the same.
     """
 
     weights: str = "embedded"
@@ -45,10 +51,12 @@ class Detect(StageFields):
     mirror: bool = True
     max_det: int = 300
     calibrated: bool = True
+    rescorer: str = "embedded"
     precision: str = "auto"
+    runtime: str = field(default="auto", metadata=SPEED_ONLY)
 
     name: ClassVar[str] = "detect"
-    version: ClassVar[int] = 8
+    version: ClassVar[int] = 9
     needs: ClassVar[tuple[str, ...]] = ("image",)
     gives: ClassVar[str] = "detections"
 
@@ -58,6 +66,8 @@ class Detect(StageFields):
         if self.precision not in PRECISIONS:
             words = ", ".join(PRECISIONS)
             raise RecipeError(f"detect.precision: {self.precision!r} is none of {words}.")
+        if self.runtime not in RUNTIMES:
+            raise RecipeError(f"detect.runtime: {self.runtime!r} is none of {', '.join(RUNTIMES)}.")
         if self.sizes and min(self.sizes) < 32:
             raise RecipeError(f"detect.sizes: {list(self.sizes)} must be 32 or more, or none at all.")
         if self.max_det < 1:
@@ -66,7 +76,18 @@ class Detect(StageFields):
     def weights_digest(self) -> str | None:
         from autoremove.models import weights
 
-        return weights.digest(self.weights, "detector")
+        finder = weights.digest(self.weights, "detector")
+        return f"{finder} {weights.digest(self.rescorer, 'rescorer')}" if self._rescores() else finder
+
+    def _rescores(self) -> bool:
+        """Whether finds are judged once more: only by a rescorer calibrated for this very detector."""
+        from autoremove.models import weights
+        from autoremove.models.checkpoints import header
+
+        if not (self.rescorer and self.calibrated):
+            return False
+        told = header(weights.resolve(self.rescorer, "rescorer"))
+        return told.get("finder") == weights.digest(self.weights, "detector")
 
     def views(self, size_hw: tuple[int, int]) -> list[View]:
         """The looks at a picture of that size."""
@@ -85,11 +106,28 @@ class Detect(StageFields):
         lines = self._lines() if self.calibrated else {}
         floor = min(WEAK, self.confidence) if lines else self.confidence
         return [
-            worth(combined(plan, [found[number, view] for view in plan], floor), lines, self.confidence)[
-                : self.max_det
-            ]
+            self._judged(image[number], combined(plan, [found[number, view] for view in plan], floor), lines)
             for number, plan in enumerate(plans)
         ]
+
+    def _judged(self, image: Image, found: Detections, lines: Mapping[str, Line]) -> Detections:
+        """Finds with the scores they deserve, best first."""
+        net = self._second()
+        if net is None:
+            return worth(found, lines, self.confidence)[: self.max_det]
+        again = np.array([label in net.weighings for label in found.label], bool) & (found.score >= SEEN)
+        both = joined(rescored(found[again], image, net), worth(found[~again], lines, 0.0))
+        return both[both.score >= self.confidence][: self.max_det]
+
+    def _second(self) -> Rescorer | None:
+        """The network that judges the finds of this detector once more, if there is one."""
+        from autoremove.models import cache
+
+        finder = getattr(cache.load("detector", self.weights, self.device), "digest", "")
+        if not (self.rescorer and self.calibrated and finder):
+            return None
+        net: Rescorer = cache.load("rescorer", self.rescorer, self.device)
+        return net if net.finder == finder else None
 
     def _lines(self) -> Mapping[str, Line]:
         from autoremove.models import cache
@@ -116,6 +154,7 @@ class Detect(StageFields):
             max_det=self.max_det,
             mirror=looks[0][1].mirror,
             precision=self.precision,
+            runtime=self.runtime,
         )
         return [moved(own, view.window[:2]) for (_, view), own in zip(looks, found, strict=True)]
 
@@ -136,6 +175,13 @@ def worth(found: Detections, lines: Mapping[str, Line], confidence: float) -> De
     order = np.argsort(-score, kind="stable")
     sorted_ = replace(found, score=score)[order]
     return sorted_[sorted_.score >= confidence]
+
+
+def joined(one: Detections, other: Detections) -> Detections:
+    """The finds of both, best first; masks are not kept."""
+    order = np.argsort(-np.concatenate([one.score, other.score]), kind="stable")
+    xyxy, score = np.concatenate([one.xyxy, other.xyxy]), np.concatenate([one.score, other.score])
+    return Detections(xyxy, score, one.label + other.label)[order]
 
 
 def moved(found: Detections, by: tuple[int, int]) -> Detections:

@@ -142,14 +142,14 @@ def jittered(
     size = (config.side, config.side)
     pixels = cv2.warpAffine(crop.pixels, matrix, size, borderMode=cv2.BORDER_REPLICATE)
     truth = cv2.warpAffine(crop.truth, matrix, size, flags=cv2.INTER_NEAREST)
-    colour = _recolour(np.asarray(pixels), rng).astype(np.float32).transpose(2, 0, 1) / 255
+    colour = recoloured(np.asarray(pixels), rng).astype(np.float32).transpose(2, 0, 1) / 255
     planes = np.concatenate([colour, masknet.box_map(box, window, config.side)[None]])
     if rng.random() < 0.5:
         planes, truth = planes[:, :, ::-1], truth[:, ::-1]
     return np.ascontiguousarray(planes), np.ascontiguousarray(truth)
 
 
-def _recolour(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def recoloured(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Random exposure, contrast and white balance; now and then a soft or noisy picture."""
     gain = rng.uniform(0.7, 1.3) * rng.uniform(0.92, 1.08, 3)
     shifted: NDArray[Any] = (pixels.astype(np.float32) - 114) * gain + 114 + rng.uniform(-25, 25)

@@ -41,7 +41,7 @@ def test_many_pictures_go_through_a_few_at_a_time(monkeypatch: pytest.MonkeyPatc
     seen: list[int] = []
     forward = detector._forward
     monkeypatch.setattr(
-        detector, "_forward", lambda inputs, how: seen.append(len(inputs)) or forward(inputs, how)
+        detector, "_forward", lambda inputs, *how: seen.append(len(inputs)) or forward(inputs, *how)
     )
     monkeypatch.setattr(yolo, "PIXELS_AT_ONCE", 64 * 64 * 4)
     assert len(detector.detect([noise(64, 64)] * 10 + [noise(32, 64)], imgsz=64)) == 11
