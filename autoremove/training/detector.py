@@ -13,24 +13,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autoremove.errors import InputError
 from autoremove.training.ahead import Ahead
 from autoremove.training.averaged import Averaged
+from autoremove.training.box_split import read_split
 from autoremove.training.boxes import (
     BoxedPicture,
     Canvas,
     augmented,
     degraded,
     letterboxed,
-    read_backgrounds,
-    read_boxed,
     recoloured,
 )
 from autoremove.training.loop import LoopConfig, train
 from autoremove.training.muon import Muon, set_rates, split_for_muon
 from autoremove.training.pasted import chances_of, paste, read_cutouts
 from autoremove.training.precision import autocast, in_float32
-from autoremove.training.record import data_digest, some_of, tile
+from autoremove.training.record import data_digest, tile
 from autoremove.training.yolo_network import build_network, decay_groups, take_over
 from autoremove.types import Image
 
@@ -83,7 +81,8 @@ class DetectorTask(Averaged):
         torch.manual_seed(config.seed)
         self.seed = config.seed
         self.rng = np.random.default_rng(config.seed)
-        self.pictures, self.held_out = _read(config)
+        side = int(max(config.sizes) * 1.2)
+        self.pictures, self.held_out = read_split(config, side, config.share)
         weights = np.array([picture.weight for picture in self.pictures])
         self.chances = weights / weights.sum()
         self.cutouts = (
@@ -254,27 +253,6 @@ def _network(config: DetectorConfig) -> Any:
     if config.start:
         take_over(net, Path(config.start), config.labels, config.architecture)
     return net
-
-
-def _read(config: DetectorConfig) -> tuple[list[BoxedPicture], list[BoxedPicture]]:
-    """The pictures to learn from and those held out; raises InputError where there are none."""
-    side = int(max(config.sizes) * 1.2)
-    pictures = [p for folder in config.data for p in read_boxed(Path(folder), config.labels, side)]
-    if config.validation:
-        held_out = list(read_boxed(Path(config.validation), config.labels, 640))
-    else:
-        held_out = pictures[:: config.hold_out]
-        pictures = [p for number, p in enumerate(pictures) if number % config.hold_out]
-    pictures = some_of(pictures, config.share)
-    if config.backgrounds:
-        found, empty = (
-            Path(name) if name else None for name in (config.backgrounds_found, config.backgrounds_empty)
-        )
-        pictures += read_backgrounds(Path(config.backgrounds), found, empty, len(config.labels), side)
-    for rows, what in ((pictures, "to learn from"), (held_out, "held out")):
-        if not rows:
-            raise InputError(f"There are no pictures {what}.", hint="Check --data and --validation.")
-    return pictures, held_out
 
 
 def _as_input(images: NDArray[np.uint8]) -> Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from autoremove.models.weights import resolve
 from autoremove.stages.rescore import SAME
 from autoremove.training.ahead import Ahead
 from autoremove.training.averaged import Averaged
-from autoremove.training.boxes import BoxedPicture, read_backgrounds, read_boxed
+from autoremove.training.box_split import read_split
 from autoremove.training.loop import LoopConfig, train
 from autoremove.training.precision import autocast
 from autoremove.training.record import data_digest, tile
@@ -57,7 +56,7 @@ class RescorerTask(Averaged):
         torch.manual_seed(config.seed)
         self.seed = config.seed
         self.rng = np.random.default_rng(config.seed)
-        self.pictures, self.held_out = _read(config)
+        self.pictures, self.held_out = read_split(config, config.picture_side)
         found, self.checked = kept_at(finds, self._found)
         self.boxes = to_learn_from(self.pictures, found, config, self.rng)
         if not len(self.boxes):
@@ -208,26 +207,6 @@ def overlaps(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
 def _logit(score: NDArray[np.float32]) -> NDArray[np.float64]:
     kept = score.astype(np.float64).clip(1e-6, 1 - 1e-6)
     return np.asarray(np.log(kept / (1 - kept)))
-
-
-def _read(config: RescorerConfig) -> tuple[list[BoxedPicture], list[BoxedPicture]]:
-    """The pictures to learn from and those held out, the same as of the detector's training."""
-    side = config.picture_side
-    pictures = [p for folder in config.data for p in read_boxed(Path(folder), config.labels, side)]
-    held_out: Sequence[BoxedPicture] = pictures[:: config.hold_out]
-    if config.validation:
-        held_out = list(read_boxed(Path(config.validation), config.labels, side))
-    else:
-        pictures = [p for number, p in enumerate(pictures) if number % config.hold_out]
-    if config.backgrounds:
-        found, empty = (
-            Path(name) if name else None for name in (config.backgrounds_found, config.backgrounds_empty)
-        )
-        pictures += read_backgrounds(Path(config.backgrounds), found, empty, len(config.labels), side)
-    for rows, what in ((pictures, "to learn from"), (held_out, "held out")):
-        if not rows:
-            raise InputError(f"There are no pictures {what}.", hint="Check --data and --validation.")
-    return pictures, list(held_out)
 
 
 def _network(config: RescorerConfig) -> Rescorer:
