@@ -37,7 +37,7 @@ RECIPES: dict[str, tuple[str, tuple[str, ...]]] = {
     "people, looks of fast": ("people", THREE),
     "people, bfloat16": ("people", BFLOAT16),
     "people, PyTorch": ("people", ("detect.runtime=torch",)),
-    "people, not rescored": ("people", ("detect.rescorer=",)),
+    "people, not rescored": ("people", ("detect.rescorer=none",)),
     "fast": ("fast", ()),
 }
 """What is compared with the first of them: a recipe and what is set in it."""

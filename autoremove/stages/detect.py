@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # recipes are read without PyTorch
 WEAK = 0.02
 """Least score of a box in one of several views."""
 
+NO_RESCORER = "none"
+"""The word for no rescorer in a recipe."""
+
 
 @dataclass(frozen=True)
 class Detect(StageFields):
@@ -31,8 +34,8 @@ class Detect(StageFields):
     ``weights``: a name from ``autoremove weights list`` or a file. ``labels``: class names to look for;
     empty = all the weights know. ``confidence`` 0..1: a low floor, for the stage select decides what goes.
     ``calibrated``: where the weights tell what their scores are worth (ours do), a score becomes the chance
-    that the find is right. ``rescorer``: weights of the network that judges each find once more, empty =
-    none; it counts where it was calibrated for these weights (ours was) and ``calibrated`` is on.
+    that the find is right. ``rescorer``: weights of the network that judges each find once more, or
+    ``none``; it counts where it was calibrated for these weights (ours was) and ``calibrated`` is on.
     ``iou``: overlap above which two boxes of one view are one object. ``speed``: ``fast``, ``normal`` or
     ``max``, the plan of looks that follows the picture's size (:func:`~autoremove.stages.views.plan_views`).
     ``sizes``: instead of a plan, longer sides in pixels at which the network sees the whole picture, each
@@ -84,7 +87,7 @@ class Detect(StageFields):
         from autoremove.models import weights
         from autoremove.models.checkpoints import header
 
-        if not (self.rescorer and self.calibrated):
+        if self.rescorer == NO_RESCORER or not self.calibrated:
             return False
         told = header(weights.resolve(self.rescorer, "rescorer"))
         return told.get("finder") == weights.digest(self.weights, "detector")
@@ -124,7 +127,7 @@ class Detect(StageFields):
         from autoremove.models import cache
 
         finder = getattr(cache.load("detector", self.weights, self.device), "digest", "")
-        if not (self.rescorer and self.calibrated and finder):
+        if self.rescorer == NO_RESCORER or not (self.calibrated and finder):
             return None
         net: Rescorer = cache.load("rescorer", self.rescorer, self.device)
         return net if net.finder == finder else None

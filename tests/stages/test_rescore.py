@@ -111,7 +111,7 @@ def test_it_counts_only_for_the_detector_that_it_was_calibrated_for(
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     for without in (
         Detect(weights=str(other), rescorer=str(path), **how),
-        Detect(weights=str(detector), rescorer="", **how),
+        Detect(weights=str(detector), rescorer="none", **how),
         Detect(weights=str(detector), rescorer=str(path), calibrated=False, **how),
     ):
         (found,) = without([picture])
@@ -131,7 +131,7 @@ def test_the_stage_gives_what_the_network_says(
     monkeypatch.setattr(room, "SEEN", 0.0)
     picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     how: dict[str, Any] = {"confidence": 1e-6, "sizes": (64,), "runtime": "torch", "labels": ("person",)}
-    (raw,) = Detect(weights=str(detector), rescorer="", **how)([picture])
+    (raw,) = Detect(weights=str(detector), rescorer="none", **how)([picture])
     (found,) = Detect(weights=str(detector), rescorer=str(path), **how)([picture])
     net = cache.load("rescorer", str(path))
     expected = rescored(raw, picture, net)
