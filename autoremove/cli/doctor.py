@@ -27,7 +27,7 @@ PACKAGES = (
     "pillow-heif",
     "safetensors",
 )
-OPTIONAL = {"openvino": "the detector runs through PyTorch, in half as long again"}
+OPTIONAL = {"openvino": "the detector runs through PyTorch, often somewhat slower"}
 LOW_SPACE = 2 * 10**9
 
 
