@@ -1,4 +1,4 @@
-"""YOLO detection networks through OpenVINO, which gets more out of a processor where pictures are of one size.
+"""YOLO detection networks through OpenVINO, which gets more out of processors for pictures of one size.
 
 Where it is missing, PyTorch does the same. The numbers are those of PyTorch up to rounding. Converting a
 network takes seconds, so what came of it is kept in the user's cache folder.
