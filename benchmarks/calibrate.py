@@ -126,12 +126,17 @@ def _finds_of(tables: Mapping[str, Scores], name: str) -> Scores:
 
 def write(source: Path, lines: Mapping[str, Line], output: Path) -> None:
     """A copy of the weights with the lines in its head."""
+    told = json.dumps({name: list(line) for name, line in lines.items()})
+    with_notes(source, {"calibration": told}, output)
+
+
+def with_notes(source: Path, notes: Mapping[str, str], output: Path) -> None:
+    """A copy of a safetensors file with more in its head."""
     from safetensors.torch import load_file, save
 
     from autoremove.models.checkpoints import header
 
-    told = {**header(source), "calibration": json.dumps({name: list(line) for name, line in lines.items()})}
-    data = save(load_file(source), metadata=told)
+    data = save(load_file(source), metadata={**header(source), **notes})
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_bytes(data)
 

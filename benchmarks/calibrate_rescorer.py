@@ -29,7 +29,7 @@ from autoremove.evaluation.labelled import Boxed, read_boxed
 from autoremove.models.calibration import Line, Weighing
 from autoremove.stages.rescore import once
 from autoremove.types import Detections
-from benchmarks.calibrate import expected_error, lines_of
+from benchmarks.calibrate import expected_error, lines_of, with_notes
 
 SHARES = np.linspace(0, 1, 11)
 """How far scores lean on the verdict: 0 not at all, 1 the detector's score counts for nothing."""
@@ -88,15 +88,8 @@ def chosen(told: Sequence[Told]) -> Weighing:
 
 def write(source: Path, weighings: Mapping[str, Weighing], finder: str, output: Path) -> None:
     """A copy of the weights with the weighings in its head."""
-    from safetensors.torch import load_file, save
-
-    from autoremove.models.checkpoints import header
-
-    told = {name: list(weighing) for name, weighing in weighings.items()}
-    notes = {**header(source), "weighings": json.dumps(told), "finder": finder}
-    data = save(load_file(source), metadata=notes)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_bytes(data)
+    told = json.dumps({name: list(weighing) for name, weighing in weighings.items()})
+    with_notes(source, {"weighings": told, "finder": finder}, output)
 
 
 def looked_at(folders: Sequence[Path], weights: str, rescorer: str, limit: int | None) -> list[Looked]:

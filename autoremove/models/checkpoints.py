@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from autoremove.errors import WeightsError
 from autoremove.models.weights_table import TABLE
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Network = TypeVar("Network", bound="nn.Module")
 
 _digests: dict[tuple[str, int, int], str] = {}
 
@@ -59,6 +65,35 @@ def header(path: Path) -> dict[str, str]:
             return dict(stream.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path} is no whole safetensors file: {error}.", hint="Fetch it anew.") from error
+
+
+def in_half(net: nn.Module) -> dict[str, Tensor]:
+    """A network's state to be written: kernels in half precision, without counters of batches.
+
+    Vectors (norms, biases) stay in full precision: they weigh little, and a variance may not fit.
+    """
+    return {
+        name: (value.half() if value.ndim > 1 else value).contiguous().cpu()
+        for name, value in net.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+
+
+def filled(build: Callable[[], Network], path: Path, what: str) -> Network:
+    """A network with the state of a file that :func:`in_half` made, in full precision.
+
+    ``build`` makes it; WeightsError says that the file does not fit ``what``.
+    """
+    state = {name: value.float() for name, value in load_state(path).items()}
+    try:
+        net = build()
+        missing, unexpected = net.load_state_dict(state, strict=False)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path} does not fit {what}: {error}.") from error
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise WeightsError(f"{path} does not fit {what}: missing {missing}, unexpected {unexpected}.")
+    return net
 
 
 def _read_safetensors(path: Path) -> Any:

@@ -98,10 +98,10 @@ def _double(x: Tensor) -> Tensor:
     return nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
-def crop_window(xyxy: NDArray[np.float32]) -> Window:
+def crop_window(xyxy: NDArray[np.floating], margin: float = MARGIN) -> Window:
     """The part of the picture the network looks at: the box with its margin, unclipped."""
     x1, y1, x2, y2 = (float(v) for v in xyxy)
-    dx, dy = (x2 - x1) * MARGIN, (y2 - y1) * MARGIN
+    dx, dy = (x2 - x1) * margin, (y2 - y1) * margin
     return x1 - dx, y1 - dy, x2 + dx, y2 + dy
 
 
@@ -231,18 +231,13 @@ def save_masknet(net: AnyMaskNet, path: Path, metadata: dict[str, str] | None = 
     """
     from safetensors.torch import save_file
 
-    state = {
-        name: (value.half() if value.ndim > 1 else value).contiguous().cpu()
-        for name, value in net.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
     header = {
         "architecture": net.architecture,
         "widths": json.dumps(list(net.widths)),
         "side": str(net.side),
         **(metadata or {}),
     }
-    save_file(state, str(path), metadata=header)
+    save_file(checkpoints.in_half(net), str(path), metadata=header)
     path.chmod(0o644)  # safetensors writes for its owner alone; weights travel in a wheel
 
 
@@ -256,13 +251,10 @@ def load_masknet(path: Path, device: str = "cpu") -> AnyMaskNet:
     build = kinds.get(metadata.get("architecture", ""))
     if build is None:
         raise WeightsError(f"{path} holds no MaskNet weights.", hint="Run `autoremove weights list`.")
-    state = {name: value.float() for name, value in checkpoints.load_state(path).items()}
-    try:
-        net = build(int(metadata["side"]), tuple(json.loads(metadata["widths"])))
-        missing, unexpected = net.load_state_dict(state, strict=False)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path} does not fit MaskNet: {error}.") from error
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    if missing or unexpected:
-        raise WeightsError(f"{path} does not fit MaskNet: missing {missing}, unexpected {unexpected}.")
+    make = build
+
+    def built() -> AnyMaskNet:
+        return make(int(metadata["side"]), tuple(json.loads(metadata["widths"])))
+
+    net = checkpoints.filled(built, path, "MaskNet")
     return net.to(device).eval()

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from autoremove.errors import WeightsError
-from autoremove.models import checkpoints
+from autoremove.models import checkpoints, masknet
 from autoremove.models.calibration import Weighing, weighings
-from autoremove.models.masknet import Window, cut
 
 MARGIN = 0.3
 """Context on each side of the box, as a share of the box's side."""
@@ -85,18 +84,16 @@ class Rescorer(nn.Module):
         except RuntimeError as error:
             raise WeightsError(f"These are no weights of a YOLO11n detector: {error}") from error
         if [name for name in missing if not name.endswith("num_batches_tracked")]:
-            raise WeightsError("These are no weights of a YOLO11n detector.", hint="Check `eyes`.")
+            raise WeightsError("These are no weights of a YOLO11n detector.", hint="Check `finder`.")
 
 
 def _narrowed(channels_in: int, channels: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(channels_in, channels, 1, bias=False), nn.BatchNorm2d(channels), nn.SiLU())
 
 
-def crop_window(xyxy: NDArray[np.floating], margin: float = MARGIN) -> Window:
-    """The part of the picture the network looks at: the box with its margin, unclipped."""
-    x1, y1, x2, y2 = (float(v) for v in xyxy)
-    dx, dy = (x2 - x1) * margin, (y2 - y1) * margin
-    return x1 - dx, y1 - dy, x2 + dx, y2 + dy
+def crop_window(xyxy: NDArray[np.floating], margin: float = MARGIN) -> masknet.Window:
+    """MaskNet's window with the margin of this network."""
+    return masknet.crop_window(xyxy, margin)
 
 
 class Verdicts(NamedTuple):
@@ -117,7 +114,7 @@ def looked_at(
     device = next(net.parameters()).device
     said = []
     for start in range(0, len(xyxy), batch):
-        crops = [cut(image, crop_window(box), net.side) for box in xyxy[start : start + batch]]
+        crops = [masknet.cut(image, crop_window(box), net.side) for box in xyxy[start : start + batch]]
         planes = as_planes(np.stack(crops)).to(device)
         turned = net(planes.flip(-1))
         left, top, right, bottom = turned[:, -4:].unbind(1)
@@ -146,13 +143,8 @@ def save_rescorer(net: Rescorer, path: Path, metadata: dict[str, str] | None = N
     """Write the weights as safetensors, kernels in half precision, its build in the header."""
     from safetensors.torch import save_file
 
-    state = {
-        name: (value.half() if value.ndim > 1 else value).contiguous().cpu()
-        for name, value in net.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
     own = {"architecture": net.architecture, "labels": json.dumps(net.labels), "side": str(net.side)}
-    save_file(state, str(path), metadata={**(metadata or {}), **own})
+    save_file(checkpoints.in_half(net), str(path), metadata={**(metadata or {}), **own})
     path.chmod(0o644)  # safetensors writes for its owner alone; weights travel in a wheel
 
 
@@ -161,14 +153,10 @@ def load_rescorer(path: Path, device: str = "cpu") -> Rescorer:
     told = checkpoints.header(path)
     if told.get("architecture") != Rescorer.architecture:
         raise WeightsError(f"{path} holds no Rescorer weights.", hint="Run `autoremove weights list`.")
-    state = {name: value.float() for name, value in checkpoints.load_state(path).items()}
-    try:
-        net = Rescorer(tuple(json.loads(told["labels"])), int(told["side"]))
-        missing, unexpected = net.load_state_dict(state, strict=False)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path} does not fit the Rescorer: {error}.") from error
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    if missing or unexpected:
-        raise WeightsError(f"{path} does not fit the Rescorer: missing {missing}, unexpected {unexpected}.")
+
+    def build() -> Rescorer:
+        return Rescorer(tuple(json.loads(told["labels"])), int(told["side"]))
+
+    net = checkpoints.filled(build, path, "the Rescorer")
     net.weighings, net.finder = weighings(told), told.get("finder", "")
     return net.to(device).to(memory_format=torch.channels_last).eval()

@@ -107,15 +107,19 @@ class Detect(StageFields):
             same = [look for look in looks if (look[1].imgsz, look[1].mirror) == kind]
             found |= zip(same, self._seen(image, same), strict=True)
         lines = self._lines() if self.calibrated else {}
+        second = self._second() if image else None
         floor = min(WEAK, self.confidence) if lines else self.confidence
         return [
-            self._judged(image[number], combined(plan, [found[number, view] for view in plan], floor), lines)
+            self._judged(
+                image[number], combined(plan, [found[number, view] for view in plan], floor), lines, second
+            )
             for number, plan in enumerate(plans)
         ]
 
-    def _judged(self, image: Image, found: Detections, lines: Mapping[str, Line]) -> Detections:
+    def _judged(
+        self, image: Image, found: Detections, lines: Mapping[str, Line], net: Rescorer | None
+    ) -> Detections:
         """Finds with the scores they deserve, best first."""
-        net = self._second()
         if net is None:
             return worth(found, lines, self.confidence)[: self.max_det]
         again = np.array([label in net.weighings for label in found.label], bool) & (found.score >= SEEN)

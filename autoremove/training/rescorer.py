@@ -15,6 +15,7 @@ from torch import Tensor
 
 from autoremove.errors import InputError
 from autoremove.models import masknet, rescorer
+from autoremove.models.calibration import Weighing
 from autoremove.models.checkpoints import load_state, sha256_of
 from autoremove.models.rescorer import REACH, Rescorer
 from autoremove.models.weights import resolve
@@ -23,6 +24,7 @@ from autoremove.training.ahead import Ahead
 from autoremove.training.averaged import Averaged
 from autoremove.training.box_split import read_split
 from autoremove.training.loop import LoopConfig, train
+from autoremove.training.muon import set_rates
 from autoremove.training.precision import autocast
 from autoremove.training.record import data_digest, tile
 from autoremove.training.rescorer_data import (
@@ -80,8 +82,7 @@ class RescorerTask(Averaged):
         self.done += 1
         # Python's floats throughout: a checkpoint with one of numpy's is no plain data and cannot be resumed.
         cosine = 0.5 + 0.5 * math.cos(math.pi * progress) + 0.005
-        for group in self.optimisers[0].param_groups:
-            group["lr"] = config.learning_rate * min(1.0, self.done / 100) * cosine
+        set_rates(self.optimisers, config.learning_rate * min(1.0, self.done / 100) * cosine, 0.0)
         crops, told = self.ahead.next(None)
         self.net.train()
         with self.autocast():
@@ -113,9 +114,9 @@ class RescorerTask(Averaged):
             own = self.checked[self.checked.picture == number]
             said = rescorer.looked_at(self.average, picture.image, own.xyxy)
             logit = said.logit[np.arange(len(own)), own.kind]
-            chance = 1 / (1 + np.exp(-(1 - LEAN) * _logit(own.score) - LEAN * logit))
+            score = Weighing(1 - LEAN, LEAN, 0.0)(own.score, logit)
             moved = rescorer.between(own.xyxy, said.xyxy)
-            after.append(replace(own, xyxy=moved, score=chance.astype(np.float32)))
+            after.append(replace(own, xyxy=moved, score=score))
         return self.checked, joined(after)
 
     def validate(self) -> dict[str, float]:
@@ -202,11 +203,6 @@ def overlaps(ours: Tensor, theirs: Tensor) -> tuple[Tensor, Tensor]:
     round_ = area(torch.minimum(ours[:, :2], theirs[:, :2]), torch.maximum(ours[:, 2:], theirs[:, 2:]))
     share = both / either.clamp(min=1e-6)
     return share, share - (round_ - either) / round_.clamp(min=1e-6)
-
-
-def _logit(score: NDArray[np.float32]) -> NDArray[np.float64]:
-    kept = score.astype(np.float64).clip(1e-6, 1 - 1e-6)
-    return np.asarray(np.log(kept / (1 - kept)))
 
 
 def _network(config: RescorerConfig) -> Rescorer:

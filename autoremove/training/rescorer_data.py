@@ -162,8 +162,7 @@ def with_truth(picture: BoxedPicture, boxes: Boxes) -> Boxes:
 def _known(picture: BoxedPicture, boxes: Boxes) -> Boxes:
     """The boxes of which it is known whether they are right, and that show something."""
     kept = []
-    for box, kind, truth in zip(boxes.xyxy, boxes.kind, boxes.truth, strict=True):
-        right = not np.isnan(truth[0]) and overlap(box, truth[None])[0] >= 0.5
+    for box, kind, right in zip(boxes.xyxy, boxes.kind, _right(boxes), strict=True):
         x1, y1, x2, y2 = np.rint(box).astype(int).tolist()
         unclear = picture.unclear is not None and picture.unclear[y1 : y2 + 1, x1 : x2 + 1].mean() > UNCLEAR
         seen = min(box[2] - box[0], box[3] - box[1]) >= SMALLEST
@@ -171,15 +170,15 @@ def _known(picture: BoxedPicture, boxes: Boxes) -> Boxes:
     return boxes[np.array(kept, bool)]
 
 
+def _right(boxes: Boxes) -> NDArray[np.bool_]:
+    """N: whether each overlaps its labelled box by half."""
+    pairs = zip(boxes.xyxy, boxes.truth, strict=True)
+    return np.array([not np.isnan(t[0]) and overlap(box, t[None])[0] >= 0.5 for box, t in pairs], bool)
+
+
 def chances_of(boxes: Boxes) -> NDArray[np.float64]:
     """How often each box is drawn: the surer the detector was, the oftener; RIGHT_SHARE of all are right."""
-    rights = np.array(
-        [
-            not np.isnan(truth[0]) and overlap(box, truth[None])[0] >= 0.5
-            for box, truth in zip(boxes.xyxy, boxes.truth, strict=True)
-        ],
-        bool,
-    )
+    rights = _right(boxes)
     weight = np.sqrt(np.maximum(boxes.score.astype(np.float64), 0.05))
     for rows, share in ((rights, RIGHT_SHARE), (~rights, 1 - RIGHT_SHARE)):
         weight[rows] *= share / max(weight[rows].sum(), 1e-12)
