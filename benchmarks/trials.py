@@ -107,7 +107,7 @@ def told(run: Path, figure: str) -> Figures:
     rows = [json.loads(text) for text in (run / "log.jsonl").read_text().splitlines()]
     known = [row for row in rows if figure in row]
     settings = json.loads((run / "run.json").read_text())[-1]["settings"]
-    curve = [[round(row["seconds"] / 60, 4), row[figure]] for row in known]
+    curve = [[round(row["seconds"] / 60, 6), row[figure]] for row in known]
     pictures = settings.get("pictures", settings.get("objects"))
     return {"steps": known[-1]["step"], "pictures": pictures, "curve": curve, "last": known[-1][figure]}
 

@@ -161,7 +161,7 @@ def restore(task: Task, run_dir: Path) -> Progress:
 def _log(run_dir: Path, progress: Progress, figures: dict[str, float]) -> None:
     row = {
         "step": progress.step,
-        "seconds": round(progress.seconds, 1),
+        "seconds": round(progress.seconds, 3),
         **{k: round(v, 6) for k, v in figures.items()},
     }
     with (run_dir / "log.jsonl").open("a") as stream:

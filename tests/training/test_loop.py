@@ -166,6 +166,8 @@ def test_time_ends_a_run_too(tmp_path: Path) -> None:
     progress = train(Line(), config(steps=10**9, time_budget_minutes=1e-4), tmp_path, {}, resume=False)
     assert 0 < progress.step < 10**6
     assert progress.share(config(steps=10**9, time_budget_minutes=1e-4)) == 1.0
+    # What is logged of so short a run still tells that its time was used up.
+    assert rows(tmp_path)[-1]["seconds"] == pytest.approx(progress.seconds, abs=1e-3)
 
 
 @pytest.mark.parametrize(
