@@ -13,7 +13,7 @@ from autoremove.errors import RecipeError
 from autoremove.labels import GROUPS, PEOPLE, expanded
 from autoremove.stages.attach import ATTACHED, owners
 from autoremove.stages.base import StageFields
-from autoremove.stages.fuse import areas, common
+from autoremove.stages.fuse import areas, common, overlap
 from autoremove.stages.keep import kept, parsed
 from autoremove.stages.regions import check_regions, protected
 from autoremove.types import Detections, Image
@@ -25,6 +25,9 @@ NEAR = 0.85
 
 HELD, ALIKE = 0.95, 0.4
 """Share of the chosen box that lies in the larger one, and of the larger one that it fills: one object."""
+
+SAME_THING = 0.5
+"""Overlap (IoU) from which two attached finds, of whatever classes, are one thing."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,10 @@ class Select(StageFields):
     x2, y2, x3, y3 ..., in pixels, or in shares of the picture where no number is over 1.
 
     ``attach``: what a person who goes carries or rides goes too, from the score ``attach_confidence`` on,
-    whatever the labels; what belongs to a person who is kept stays, whatever the labels. Attached things name
-    their person as ``owner`` and do not count for ``max_count``. The boxes of what is kept are handed on as
-    ``staying``, so that no mask eats into it.
+    whatever the labels; what belongs to a person who is kept stays, whatever the labels. A thing that is
+    found as several classes goes once, as the surest. Attached things name their person as ``owner`` and do
+    not count for ``max_count``. The boxes of what is kept are handed on as ``staying``, so that no mask eats
+    into it.
     """
 
     labels: tuple[str, ...] = PEOPLE
@@ -57,10 +61,10 @@ class Select(StageFields):
     keep: str = ""
     keep_region: tuple[tuple[float, ...], ...] = ()
     attach: bool = True
-    attach_confidence: float = 0.1
+    attach_confidence: float = 0.2
 
     name: ClassVar[str] = "select"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     needs: ClassVar[tuple[str, ...]] = ("image", "detections")
     gives: ClassVar[str] = "detections"
 
@@ -98,7 +102,7 @@ class Select(StageFields):
         alone = np.flatnonzero(going & (owner < 0))
         first = alone[np.argsort(-found.score[alone], kind="stable")][: self.max_count or None]
         with_them = np.flatnonzero(np.isin(owner, first))
-        after = with_them[np.argsort(-found.score[with_them], kind="stable")]
+        after = _each_once(found, with_them[np.argsort(-found.score[with_them], kind="stable")])
         boxes = found.xyxy[sure & staying]
         marked = replace(found, owner=owner if len(after) else None, staying=boxes if len(boxes) else None)
         return marked[np.concatenate([first, after])]
@@ -135,6 +139,15 @@ class Select(StageFields):
             return np.full(len(found), -1, np.int64)
         able = _of(found, ATTACHED) & (found.score >= self.attach_confidence) & ~within
         return owners(found.label, found.xyxy, able, seen & _of(found, PEOPLE), staying)
+
+
+def _each_once(found: Detections, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of rows by falling score, those that no surer one of them covers."""
+    chosen: list[int] = []
+    for row in rows.tolist():
+        if not (overlap(found.xyxy[row], found.xyxy[chosen]) >= SAME_THING).any():
+            chosen.append(row)
+    return np.array(chosen, np.int64)
 
 
 def _of(found: Detections, labels: tuple[str, ...]) -> Rows:
