@@ -1,4 +1,4 @@
-"""Detector data: pictures with boxes in memory, mosaic and affine augmentation, and where labels lack."""
+"""Detector data: pictures with boxes in memory, and of what they say nothing."""
 
 from __future__ import annotations
 
@@ -19,15 +19,6 @@ from autoremove.types import Image
 GREY = 114
 """The padding value of the YOLO family."""
 
-CELL = 8
-"""Side in pixels of a cell of the map of unlabelled places: the finest stride of the network."""
-
-EVERY = (1 << 62) - 1
-"""The bits of all classes."""
-
-CLOSE_UP = 0.3
-"""Of the pictures that are shown alone, the share of which only a part is seen."""
-
 SPARSE = {"CamVid": ("person", "car")}
 """Sources that label only some classes, by a part of their name; of the others nothing is known there."""
 
@@ -46,24 +37,6 @@ class BoxedPicture:
     weight: float = 1.0
     unknown: int = 0
     unclear: NDArray[np.bool_] | None = None
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """A training picture in the making: ``pixels`` S x S x 3, ``unknown`` bits by cell, S/8 x S/8 int64."""
-
-    pixels: Image
-    unknown: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, size: int) -> Canvas:
-        cells = -(-size // CELL)
-        return cls(np.full((size, size, 3), GREY, np.uint8), np.zeros((cells, cells), np.int64))
-
-    def doubt(self, box: NDArray[np.float32], bits: int) -> None:
-        """Say of a box that these classes may be in it or not."""
-        x1, y1, x2, y2 = np.rint(box / CELL).astype(int).clip(0).tolist()
-        self.unknown[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)] |= bits
 
 
 def bits_of(kinds: Iterable[int]) -> int:
@@ -160,109 +133,6 @@ def shrunk(picture: BoxedPicture, max_side: int) -> BoxedPicture:
     if unclear is not None:
         unclear = cv2.resize(unclear.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
     return replace(picture, image=image, xyxy=picture.xyxy * np.float32(scale), unclear=unclear)
-
-
-def placed(
-    picture: BoxedPicture,
-    canvas: Canvas,
-    region: tuple[int, int, int, int],
-    rng: np.random.Generator,
-    zoom: float,
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Draw a picture at random scale, aspect, position and mirror into a region; its boxes there."""
-    x1, y1, x2, y2 = region
-    height, width = picture.image.shape[:2]
-    fit = max((x2 - x1) / width, (y2 - y1) / height) * zoom
-    stretch = float(np.exp(rng.uniform(-0.25, 0.25)))
-    sx, sy = fit * stretch, fit / stretch
-    flip = rng.random() < 0.5
-    tx = rng.uniform(min(0, x2 - x1 - sx * width), max(0, x2 - x1 - sx * width))
-    ty = rng.uniform(min(0, y2 - y1 - sy * height), max(0, y2 - y1 - sy * height))
-    matrix = np.array([[-sx if flip else sx, 0, tx + (sx * width if flip else 0)], [0, sy, ty]])
-    drawn = cv2.warpAffine(
-        picture.image, matrix, (x2 - x1, y2 - y1), flags=cv2.INTER_LINEAR, borderValue=(GREY, GREY, GREY)
-    )
-    canvas.pixels[y1:y2, x1:x2] = drawn
-    canvas.doubt(np.array(region, np.float32), picture.unknown)
-    if picture.unclear is not None:
-        hidden = cv2.warpAffine(
-            picture.unclear.astype(np.uint8), matrix, (x2 - x1, y2 - y1), flags=cv2.INTER_NEAREST
-        )
-        for cy, cx in {(y // CELL, x // CELL) for y, x in np.argwhere(hidden) + np.array([y1, x1])}:
-            canvas.unknown[cy, cx] |= EVERY
-    columns = [2, 1, 0, 3] if flip else [0, 1, 2, 3]
-    scaled = picture.xyxy[:, columns] * np.array([matrix[0, 0], sy] * 2) + np.array([matrix[0, 2], ty] * 2)
-    return _clipped(scaled.astype(np.float32), picture.kind, canvas, region)
-
-
-def _clipped(
-    xyxy: NDArray[np.float32], kind: NDArray[np.int64], canvas: Canvas, region: tuple[int, int, int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Boxes cut to the region; those mostly outside or too small to see are dropped, and left in doubt."""
-    x1, y1, x2, y2 = region
-    inside = xyxy.clip(0, np.array([x2 - x1, y2 - y1] * 2, np.float32))
-    area = (inside[:, 2] - inside[:, 0]) * (inside[:, 3] - inside[:, 1])
-    full = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
-    sides = np.minimum(inside[:, 2] - inside[:, 0], inside[:, 3] - inside[:, 1])
-    kept = (area > 0.3 * full) & (sides >= 3)
-    inside = inside + np.array([x1, y1] * 2, np.float32)
-    for row in np.nonzero(~kept & (area > 0))[0]:
-        canvas.doubt(inside[row], bits_of([int(kind[row])]))
-    return inside[kept], kind[kept]
-
-
-def augmented(
-    pictures: list[BoxedPicture],
-    chances: NDArray[np.float64],
-    size: int,
-    mosaic: float,
-    rng: np.random.Generator,
-) -> tuple[Canvas, NDArray[np.float32], NDArray[np.int64]]:
-    """One training picture, ``size`` x ``size``: a mosaic of four (Bochkovskiy et al. 2020) or one alone."""
-    canvas = Canvas.of(size)
-    if rng.random() < mosaic:
-        cx, cy = (int(v) for v in rng.integers(size // 4, size - size // 4, 2))
-        regions = [(0, 0, cx, cy), (cx, 0, size, cy), (0, cy, cx, size), (cx, cy, size, size)]
-        zoom = (0.7, 1.5)
-    else:
-        # Now and then close up: people who fill the picture and whom its border cuts off.
-        regions, zoom = [(0, 0, size, size)], (1.2, 2.4) if rng.random() < CLOSE_UP else (0.5, 1.3)
-    parts = [
-        placed(pictures[int(i)], canvas, region, rng, float(rng.uniform(*zoom)))
-        for i, region in zip(rng.choice(len(pictures), len(regions), p=chances), regions, strict=True)
-    ]
-    boxes, kinds = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return canvas, boxes, kinds
-
-
-def recoloured(canvas: Image, rng: np.random.Generator) -> Image:
-    """Random hue, saturation and value, in look-up tables."""
-    gains = 1 + rng.uniform(-1, 1, 3) * np.array([0.015, 0.6, 0.4])
-    hue, saturation, value = cv2.split(cv2.cvtColor(canvas, cv2.COLOR_RGB2HSV))
-    steps = np.arange(256)
-    tables = [(steps * gains[0] % 180), (steps * gains[1]).clip(0, 255), (steps * gains[2]).clip(0, 255)]
-    planes = [
-        cv2.LUT(plane, table.astype(np.uint8))
-        for plane, table in zip((hue, saturation, value), tables, strict=True)
-    ]
-    return np.asarray(cv2.cvtColor(cv2.merge(planes), cv2.COLOR_HSV2RGB), np.uint8)
-
-
-def degraded(canvas: Image, rng: np.random.Generator) -> Image:
-    """Now and then softer, coarser, noisier, darker or more compressed, as photos are."""
-    if rng.random() < 0.15:
-        canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), float(rng.uniform(0.4, 1.2))), np.uint8)
-    if rng.random() < 0.15:
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 80))]
-        canvas = np.asarray(
-            cv2.imdecode(cv2.imencode(".jpg", canvas, quality)[1], cv2.IMREAD_COLOR), np.uint8
-        )
-    if rng.random() < 0.1:
-        gamma = float(rng.uniform(1.2, 2.5))
-        canvas = np.asarray(cv2.LUT(canvas, (255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)))
-    if rng.random() < 0.05:
-        canvas = np.repeat(cv2.cvtColor(canvas, cv2.COLOR_RGB2GRAY)[..., None], 3, 2).astype(np.uint8)
-    return canvas
 
 
 def letterboxed(picture: BoxedPicture, size: int) -> tuple[Image, NDArray[np.float32]]:

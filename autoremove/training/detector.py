@@ -14,16 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autoremove.training.ahead import Ahead
+from autoremove.training.augmentation import Canvas, augmented, degraded, recoloured
 from autoremove.training.averaged import Averaged
 from autoremove.training.box_split import read_split
-from autoremove.training.boxes import (
-    BoxedPicture,
-    Canvas,
-    augmented,
-    degraded,
-    letterboxed,
-    recoloured,
-)
+from autoremove.training.boxes import BoxedPicture, letterboxed
 from autoremove.training.loop import LoopConfig, train
 from autoremove.training.muon import Muon, set_rates, split_for_muon
 from autoremove.training.pasted import chances_of, paste, read_cutouts
@@ -41,7 +35,8 @@ class DetectorConfig:
     of the others is learnt from, evenly spread, for curves over the number of pictures. ``cutouts``: a
     data set with masks whose objects are pasted into other pictures, ``paste`` of them a picture at most.
     ``backgrounds``: a folder of pictures without people; ``backgrounds_found`` and ``backgrounds_empty``:
-    see `read_backgrounds`.
+    see `read_backgrounds`. ``mosaic`` 0..1: the share of pictures made of four, up to ``mosaic_until`` of the
+    run; ``focus``: see `augmented`.
     ``muon``: above 0, the kernels of hidden convolutions are trained by Muon at this multiple of the learning
     rate instead of AdamW. ``precision``: auto (bfloat16 where the hardware has it), float32 or bfloat16.
     """
@@ -68,6 +63,7 @@ class DetectorConfig:
     warmup_steps: int = 60
     mosaic: float = 0.7
     mosaic_until: float = 0.85
+    focus: float = 0.0
     ema: float = 0.998
     precision: str = "auto"
     seed: int = 0
@@ -145,7 +141,9 @@ class DetectorTask(Averaged):
 
     def _picture(self, size: int, mosaic: float) -> tuple[Canvas, NDArray[np.float32], NDArray[np.int64]]:
         """One augmented picture with its boxes and classes."""
-        canvas, boxes, kinds = augmented(self.pictures, self.chances, size, mosaic, self.rng)
+        canvas, boxes, kinds = augmented(
+            self.pictures, self.chances, size, mosaic, self.rng, self.config.focus
+        )
         for _ in range(int(self.rng.integers(0, self.config.paste + 1)) if self.cutouts else 0):
             cutout = self.cutouts[int(self.rng.choice(len(self.cutouts), p=self.cutout_chances))]
             boxes, kinds = paste(canvas, boxes, kinds, cutout, self.rng)

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from autoremove.training.boxes import Canvas, bits_of
+from autoremove.training.augmentation import Canvas
+from autoremove.training.boxes import bits_of
 from autoremove.training.instances import IGNORE, LabelledPicture, read_instances
 from autoremove.types import Image
 

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from autoremove.models.masknet import cut
 from autoremove.models.rescorer import crop_window
 from autoremove.stages.fuse import overlap
-from autoremove.training.boxes import BoxedPicture, degraded
+from autoremove.training.augmentation import degraded
+from autoremove.training.boxes import BoxedPicture
 from autoremove.training.boxmask_data import recoloured
 from autoremove.types import Image
 

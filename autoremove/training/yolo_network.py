@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from autoremove.errors import WeightsError
-from autoremove.training.boxes import CELL
+from autoremove.training.augmentation import CELL
 
 
 def build_network(architecture: str, classes: int) -> Any:

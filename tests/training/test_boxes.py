@@ -9,18 +9,13 @@ import numpy as np
 import pytest
 
 from autoremove.errors import InputError
+from autoremove.training.augmentation import EVERY, Canvas, augmented, degraded, placed, recoloured
 from autoremove.training.boxes import (
-    EVERY,
     GREY,
     BoxedPicture,
-    Canvas,
-    augmented,
-    degraded,
     letterboxed,
-    placed,
     read_backgrounds,
     read_boxed,
-    recoloured,
     shrunk,
 )
 from autoremove.training.instances import IGNORE
@@ -201,6 +196,26 @@ def test_every_box_of_a_training_picture_is_on_a_person(mosaic: float) -> None:
             assert red[part].mean() > 0.6
             count += 1
     assert count > 30
+
+
+def test_small_people_are_brought_near() -> None:
+    """A child of 6 x 12 pixels, in a corner of its picture, is seen at 28 to 160 pixels, and whole."""
+    image = np.full((200, 300, 3), labelled.GROUND, np.uint8)
+    image[180:192, 285:291] = (200, 30, 30)
+    child = BoxedPicture(image, np.array([[285, 180, 291, 192]], np.float32), np.zeros(1, np.int64))
+    rng = np.random.default_rng(5)
+    sizes = []
+    for _ in range(60):
+        canvas, boxes, _ = augmented([child], np.ones(1), 224, 0.0, rng, focus=1.0)
+        assert len(boxes) == 1
+        assert np.abs(extent(reddish(canvas.pixels)) - boxes[0]).max() <= 6  # edges are soft so near
+        assert (canvas.pixels != GREY).any(2).mean() > 0.95
+        sizes.append(np.sqrt((boxes[0, 2:] - boxes[0, :2]).prod()))
+    assert min(sizes) > 0.9 * 28
+    assert max(sizes) < 1.1 * 6.0 * np.sqrt(72) * 224 / 200  # as near as it goes
+    assert max(sizes) > 50
+    plain = [augmented([child], np.ones(1), 224, 0.0, rng)[1] for _ in range(60)]
+    assert np.median([np.sqrt((b[:, 2:] - b[:, :2]).prod()) for b in plain if len(b)]) < 15
 
 
 def test_pictures_of_chance_nought_are_never_drawn() -> None:

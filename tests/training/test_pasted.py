@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoremove.training.boxes import Canvas
+from autoremove.training.augmentation import Canvas
 from autoremove.training.pasted import Cutout, chances_of, paste, read_cutouts
 from tests.cases import labelled
 
