@@ -28,6 +28,7 @@ from autoremove.training.muon import set_rates
 from autoremove.training.precision import autocast
 from autoremove.training.record import data_digest, tile
 from autoremove.training.rescorer_data import (
+    SIZES,
     Boxes,
     RescorerConfig,
     chances_of,
@@ -225,7 +226,8 @@ def run(
     finder = sha256_of(resolve(config.finder, "detector"))
     files = [path for folder in config.data for path in (Path(folder) / "images").iterdir()]
     digest = data_digest(files)
-    task = RescorerTask(config, output / f"finds-{finder[:8]}-{digest[:8]}.npz", device)
+    looks = "-".join(f"{size}{'m' if mirror else ''}" for size, mirror in SIZES)
+    task = RescorerTask(config, output / f"finds-{finder[:8]}-{digest[:8]}-{looks}.npz", device)
     settings: dict[str, Any] = {"config": asdict(config), "finder": finder, "data_digest": digest}
     settings["boxes"] = len(task.boxes)
     train(task, loop or LoopConfig(), output, settings, resume=resume)
