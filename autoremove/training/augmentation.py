@@ -44,6 +44,15 @@ class Canvas:
         x1, y1, x2, y2 = np.rint(box / CELL).astype(int).clip(0).tolist()
         self.unknown[y1 : max(y2, y1 + 1), x1 : max(x2, x1 + 1)] |= bits
 
+    def settle(
+        self, xyxy: NDArray[np.floating], kind: NDArray[np.int64], region: tuple[int, int, int, int]
+    ) -> None:
+        """Say of labelled boxes in a region, in its pixels, that nothing of their class is in doubt there."""
+        shift, high = np.array(region[:2] * 2), np.array([region[2] - region[0], region[3] - region[1]] * 2)
+        for box, number in zip(xyxy.clip(0, high) + shift, kind.tolist(), strict=True):
+            x1, y1, x2, y2 = np.rint(box / CELL).astype(int).tolist()
+            self.unknown[y1:y2, x1:x2] &= ~(1 << number)
+
 
 def placed(
     picture: BoxedPicture,
@@ -72,15 +81,16 @@ def placed(
         picture.image, matrix, (x2 - x1, y2 - y1), flags=cv2.INTER_LINEAR, borderValue=(GREY, GREY, GREY)
     )
     canvas.pixels[y1:y2, x1:x2] = drawn
+    columns = [2, 1, 0, 3] if flip else [0, 1, 2, 3]
+    scaled = picture.xyxy[:, columns] * np.array([matrix[0, 0], sy] * 2) + np.array([matrix[0, 2], ty] * 2)
     canvas.doubt(np.array(region, np.float32), picture.unknown)
+    canvas.settle(scaled, picture.kind, region)
     if picture.unclear is not None:
         hidden = cv2.warpAffine(
             picture.unclear.astype(np.uint8), matrix, (x2 - x1, y2 - y1), flags=cv2.INTER_NEAREST
         )
         for cy, cx in {(y // CELL, x // CELL) for y, x in np.argwhere(hidden) + np.array([y1, x1])}:
             canvas.unknown[cy, cx] |= EVERY
-    columns = [2, 1, 0, 3] if flip else [0, 1, 2, 3]
-    scaled = picture.xyxy[:, columns] * np.array([matrix[0, 0], sy] * 2) + np.array([matrix[0, 2], ty] * 2)
     return _clipped(scaled.astype(np.float32), picture.kind, canvas, region)
 
 

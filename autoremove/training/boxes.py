@@ -27,7 +27,8 @@ SPARSE = {"CamVid": ("person", "car")}
 class BoxedPicture:
     """One picture: ``xyxy`` N x 4 float32 in its pixels, ``kind`` N class indices.
 
-    ``unknown``: bits of the classes that may be in it without a label; their absence must not be taught.
+    ``unknown``: bits of the classes that may be in it without a label; their absence must not be taught, but
+    within the labelled boxes of the same class.
     ``unclear``: H x W bool or None, where nothing is known of any class.
     """
 
@@ -81,7 +82,7 @@ def _from_instances(picture: LabelledPicture, labels: tuple[str, ...]) -> BoxedP
     labelled = next((names for part, names in SPARSE.items() if part in picture.source), labels)
     unknown = bits_of(number for number, label in enumerate(labels) if label not in labelled)
     if not picture.fully_labelled:
-        unknown = bits_of(range(len(labels))) & ~bits_of(kinds)
+        unknown = bits_of(range(len(labels)))
     weight = 1.0 if picture.fully_labelled else 0.3
     xyxy = np.array(boxes, np.float32).reshape(-1, 4)
     return BoxedPicture(

@@ -182,7 +182,9 @@ class DetectorTask(Averaged):
                 [not picture.unknown >> int(kind) & 1 for kind in rows[:, 5]], dtype=torch.bool
             )
             guess = {"boxes": rows[known, :4], "scores": rows[known, 4], "labels": rows[known, 5].long()}
-            right = {"boxes": torch.from_numpy(truth), "labels": torch.from_numpy(picture.kind)}
+            told = picture.unknown >> picture.kind & 1 == 0
+            boxes, kinds = torch.from_numpy(truth[told]), torch.from_numpy(picture.kind[told])
+            right = {"boxes": boxes, "labels": kinds}
             metric.update([guess], [right])
         values = metric.compute()
         precision = dict(zip(np.atleast_1d(values["classes"]).tolist(), self._ap50(values), strict=True))

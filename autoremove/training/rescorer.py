@@ -132,9 +132,9 @@ class RescorerTask(Averaged):
         metric.warn_on_many_detections = False
         for number, picture in enumerate(self.held_out):
             own = each_once(boxes[(boxes.picture == number) & (boxes.kind == 0)])
-            if picture.unknown & 1:
-                own = own[:0]
             first = picture.xyxy[picture.kind == 0]
+            if picture.unknown & 1:
+                own, first = own[:0], first[:0]
             guess = {"boxes": own.xyxy, "scores": own.score, "labels": own.kind}
             right = {"boxes": first, "labels": np.zeros(len(first), np.int64)}
             metric.update(*([{k: torch.from_numpy(v) for k, v in row.items()}] for row in (guess, right)))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from autoremove.models.masknet import cut
 from autoremove.models.rescorer import crop_window
-from autoremove.stages.fuse import overlap
+from autoremove.stages.fuse import areas, common, overlap
 from autoremove.training.augmentation import degraded
 from autoremove.training.boxes import BoxedPicture
 from autoremove.training.boxmask_data import recoloured
@@ -20,6 +20,9 @@ from autoremove.types import Image
 
 UNCLEAR = 0.3
 """Share of a find on pixels of which nothing is known from which it is not taken for a false one."""
+
+WITHIN = 0.7
+"""Share of a find in a labelled box of its class from which it shows that object, or a part of it."""
 
 SMALLEST = 6.0
 """Least side in pixels of a box that shows enough to learn from."""
@@ -174,7 +177,10 @@ def _known(picture: BoxedPicture, boxes: Boxes) -> Boxes:
         x1, y1, x2, y2 = np.rint(box).astype(int).tolist()
         unclear = picture.unclear is not None and picture.unclear[y1 : y2 + 1, x1 : x2 + 1].mean() > UNCLEAR
         seen = min(box[2] - box[0], box[3] - box[1]) >= SMALLEST
-        kept.append(bool(seen and (right or not (picture.unknown >> int(kind) & 1 or unclear))))
+        same = picture.xyxy[picture.kind == kind]
+        part = len(same) and common(box, same).max() >= WITHIN * areas(box[None])[0]
+        told = part or not picture.unknown >> int(kind) & 1
+        kept.append(bool(seen and (right or (told and not unclear))))
     return boxes[np.array(kept, bool)]
 
 
