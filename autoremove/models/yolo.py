@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from autoremove.errors import UsageError, WeightsError
+from autoremove.models.boxes import apart
 from autoremove.models.calibration import Line, calibration
 from autoremove.models.checkpoints import header, load_state, sha256_of
 from autoremove.models.letterbox import Fit, alike, fit_to, letterbox, masks_in_boxes
@@ -104,7 +105,7 @@ class Detector:
             seen = np.stack([x[:, ::-1] for x in inputs] if mirror else inputs)
             outputs, prototypes = self._forward(seen, precision, runtime)
             for row, i in enumerate(group):
-                rows = self._rows(outputs[row], classes, confidence, iou)[:max_det].cpu()
+                rows = self._rows(outputs[row], classes, confidence, iou)[:max_det]
                 planes = None if prototypes is None else prototypes[row].cpu()
                 if mirror:
                     rows[:, [0, 2]] = fits[i].input_hw[1] - rows[:, [2, 0]]
@@ -135,17 +136,16 @@ class Detector:
 
     def _rows(self, output: Tensor, classes: list[int], confidence: float, iou: float) -> Tensor:
         """Boxes kept as rows of x1, y1, x2, y2, score, class, mask coefficients, best first."""
-        from torchvision.ops import batched_nms, box_convert
-
         if getattr(self._head, "end2end", False):
             rows = output[output[:, 4] > confidence]
         else:
             boxes, scores, rest = output.T.tensor_split([4, 4 + len(self.names)], 1)
             score, best = scores.max(1, keepdim=True)
-            corners = box_convert(boxes, "cxcywh", "xyxy")
+            corners = torch.cat([boxes[:, :2] - boxes[:, 2:] / 2, boxes[:, :2] + boxes[:, 2:] / 2], 1)
             rows = torch.cat([corners, score, best.to(score.dtype), rest], 1)[score[:, 0] > confidence]
-        rows = rows[torch.isin(rows[:, 5].long(), torch.tensor(classes, device=rows.device))]
-        return rows[batched_nms(rows[:, :4], rows[:, 4], rows[:, 5], iou)]
+        rows = rows[torch.isin(rows[:, 5].long(), torch.tensor(classes, device=rows.device))].cpu()
+        kind = rows[:, 5].long().numpy()
+        return rows[torch.from_numpy(apart(rows[:, :4].numpy(), rows[:, 4].numpy(), kind, iou))]
 
     def _detections(
         self, rows: Tensor, prototypes: Tensor | None, fit: Fit, size_hw: tuple[int, ...]

@@ -8,17 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoremove.labels import ANIMALS, CARRIED, VEHICLES
+from autoremove.models.boxes import areas, common, overlap
 from autoremove.stages.fuse import (
     Boxes,
     Finds,
     Numbers,
-    areas,
     best_seen,
     clusters,
-    common,
     gathered,
     objects,
-    overlap,
 )
 from autoremove.stages.views import View
 from autoremove.types import Detections

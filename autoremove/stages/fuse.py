@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from autoremove.models.boxes import overlap
 from autoremove.types import NO_CUTOUT, Cutout, Detections
 
 Boxes = NDArray[np.float32]
@@ -40,23 +41,6 @@ def mirrored(found: Detections, width: int) -> Detections:
 def _turned(cutout: Cutout, width: int) -> Cutout:
     (x1, y1, x2, y2), mask = cutout
     return (width - x2, y1, width - x1, y2), mask[:, ::-1]
-
-
-def common(box: Boxes, boxes: Boxes) -> NDArray[np.float32]:
-    """Area that one box (4,) shares with each of N x 4 others."""
-    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
-    return np.asarray((high - low).clip(0).prod(1), np.float32)
-
-
-def areas(boxes: Boxes) -> NDArray[np.float32]:
-    """Areas of N x 4 boxes."""
-    return np.asarray((boxes[:, 2:] - boxes[:, :2]).clip(0).prod(1), np.float32)
-
-
-def overlap(box: Boxes, boxes: Boxes) -> NDArray[np.float32]:
-    """IoU of one box (4,) with N x 4 others."""
-    both = common(box, boxes)
-    return np.asarray(both / np.maximum(areas(box[None]) + areas(boxes) - both, 1e-6), np.float32)
 
 
 def fused(views: Sequence[Detections], confidence: float, iou: float = 0.55) -> Detections:

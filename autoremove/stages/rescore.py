@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from autoremove.models.boxes import apart
 from autoremove.types import Detections, Image
 
 if TYPE_CHECKING:  # recipes are read without PyTorch
@@ -56,9 +57,6 @@ def rescored(found: Detections, image: Image, net: Rescorer) -> Detections:
 
 def once(found: Detections) -> Detections:
     """Finds best first, without those that a better one of the same label nearly covers."""
-    from torch import from_numpy
-    from torchvision.ops import batched_nms
-
     names = {label: number for number, label in enumerate(dict.fromkeys(found.label))}
-    kinds = from_numpy(np.array([names[label] for label in found.label], np.int64))
-    return found[batched_nms(from_numpy(found.xyxy), from_numpy(found.score), kinds, SAME).numpy()]
+    kinds = np.array([names[label] for label in found.label], np.int64)
+    return found[apart(found.xyxy, found.score, kinds, SAME)]

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from autoremove.stages.fuse import fused, mirrored, overlap
+from autoremove.models.boxes import overlap
+from autoremove.stages.fuse import fused, mirrored
 from autoremove.types import Detections, Image, Mask
 
 Box = tuple[int, int, int, int]

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from autoremove.errors import RecipeError
 from autoremove.labels import GROUPS, PEOPLE, expanded
+from autoremove.models.boxes import apart, areas, common
 from autoremove.stages.attach import ATTACHED, owners
 from autoremove.stages.base import StageFields
-from autoremove.stages.fuse import areas, common, overlap
 from autoremove.stages.keep import kept, parsed
 from autoremove.stages.regions import check_regions, protected
 from autoremove.types import Detections, Image
@@ -102,7 +102,8 @@ class Select(StageFields):
         alone = np.flatnonzero(going & (owner < 0))
         first = alone[np.argsort(-found.score[alone], kind="stable")][: self.max_count or None]
         with_them = np.flatnonzero(np.isin(owner, first))
-        after = _each_once(found, with_them[np.argsort(-found.score[with_them], kind="stable")])
+        alike = np.zeros(len(with_them), np.int64)
+        after = with_them[apart(found.xyxy[with_them], found.score[with_them], alike, SAME_THING)]
         boxes = found.xyxy[sure & staying]
         marked = replace(found, owner=owner if len(after) else None, staying=boxes if len(boxes) else None)
         return marked[np.concatenate([first, after])]
@@ -139,15 +140,6 @@ class Select(StageFields):
             return np.full(len(found), -1, np.int64)
         able = _of(found, ATTACHED) & (found.score >= self.attach_confidence) & ~within
         return owners(found.label, found.xyxy, able, seen & _of(found, PEOPLE), staying)
-
-
-def _each_once(found: Detections, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of rows by falling score, those that no surer one of them covers."""
-    chosen: list[int] = []
-    for row in rows.tolist():
-        if not (overlap(found.xyxy[row], found.xyxy[chosen]) >= SAME_THING).any():
-            chosen.append(row)
-    return np.array(chosen, np.int64)
 
 
 def _of(found: Detections, labels: tuple[str, ...]) -> Rows:

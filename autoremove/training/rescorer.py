@@ -15,6 +15,7 @@ from torch import Tensor
 
 from autoremove.errors import InputError
 from autoremove.models import masknet, rescorer
+from autoremove.models.boxes import apart
 from autoremove.models.calibration import Weighing
 from autoremove.models.checkpoints import load_state, sha256_of
 from autoremove.models.rescorer import REACH, Rescorer
@@ -169,9 +170,7 @@ class RescorerTask(Averaged):
 
 def each_once(boxes: Boxes) -> Boxes:
     """The boxes of one picture and class, best first, without those that a better one nearly covers."""
-    from torchvision.ops import nms
-
-    return boxes[nms(torch.from_numpy(boxes.xyxy), torch.from_numpy(boxes.score), SAME).numpy()]
+    return boxes[apart(boxes.xyxy, boxes.score, np.zeros_like(boxes.kind), SAME)]
 
 
 def losses(said: Tensor, kinds: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autoremove.models.boxes import apart, areas, common, overlap
 from autoremove.models.masknet import cut
 from autoremove.models.rescorer import crop_window
-from autoremove.stages.fuse import areas, common, overlap
 from autoremove.training.augmentation import degraded
 from autoremove.training.boxes import BoxedPicture
 from autoremove.training.boxmask_data import recoloured
@@ -100,8 +100,6 @@ COLUMNS = tuple(field.name for field in fields(Boxes))
 
 def found_in(pictures: Sequence[BoxedPicture], config: RescorerConfig, device: str, about: str) -> Boxes:
     """What the detector finds in the pictures, each thing once in each look."""
-    from torch import from_numpy
-    from torchvision.ops import batched_nms
     from tqdm import tqdm
 
     from autoremove.models import cache
@@ -122,7 +120,7 @@ def found_in(pictures: Sequence[BoxedPicture], config: RescorerConfig, device: s
         ]
         xyxy, score = np.concatenate([f.xyxy for f in looks]), np.concatenate([f.score for f in looks])
         kind = np.array([config.labels.index(label) for f in looks for label in f.label], np.int64)
-        kept = batched_nms(from_numpy(xyxy), from_numpy(score), from_numpy(kind), 0.8).numpy()
+        kept = apart(xyxy, score, kind, 0.8)
         many = np.full(len(kept), number)
         truth = np.full((len(kept), 4), np.nan, np.float32)
         rows.append(Boxes(many, xyxy[kept], kind[kept], score[kept], truth))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autoremove.stages.fuse import fused, mirrored, overlap
+from autoremove.models.boxes import overlap
+from autoremove.stages.fuse import fused, mirrored
 from autoremove.types import NO_CUTOUT, Detections
 
 BOX = (10, 10, 50, 90)
