@@ -128,10 +128,10 @@ def _pull(total: NDArray[np.float32], weight: NDArray[np.float32]) -> NDArray[np
     smaller = (cv2.resize(plane, half, interpolation=cv2.INTER_AREA) for plane in (total, weight))
     coarse = _pull(*(np.asarray(plane, np.float32) for plane in smaller))
     values = np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    fixed = weight[..., None] > 1e-6
+    fixed = (weight > 1e-6).astype(np.uint8)
     for _ in range(RELAXATIONS):
-        values = np.where(fixed, mean, cv2.blur(values, (3, 3)))
-    return np.asarray(values, np.float32)
+        values = np.asarray(cv2.copyTo(mean, fixed, cv2.blur(values, (3, 3))))
+    return values
 
 
 def feathered(holes: Mask, tight: Mask, share: float) -> NDArray[np.uint8]:
