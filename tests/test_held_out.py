@@ -9,7 +9,7 @@ import numpy as np
 from autoremove.evaluation.labelled import read_boxed
 from autoremove.training.boxmask import BoxMaskConfig, BoxMaskTask
 from autoremove.training.detector import DetectorConfig, DetectorTask
-from benchmarks.held_out import main
+from benchmarks.held_out import UNLABELLED, main
 from tests.cases import labelled
 
 
@@ -27,6 +27,20 @@ def test_the_detectors(tmp_path: Path) -> None:
     assert len(linked) == len(expected) > 1
     for ours, theirs in zip(linked, expected, strict=True):
         assert np.array_equal(ours.image, theirs.image)
+
+
+def test_pictures_with_unlabelled_people_are_left_out(tmp_path: Path) -> None:
+    folder = labelled.yolo(tmp_path / "boxes")
+    words = ["--data", str(folder), "--every", "1", "-o", str(tmp_path / "out")]
+    main(words)
+    place = tmp_path / "out" / "-".join(folder.parts[-2:])
+    names = [picture.name for picture in read_boxed(place)]
+    (tmp_path / "names.txt").write_text(f"{names[1]}\nnone-of-them\n")
+    other = [*words[:-1], str(tmp_path / "fewer"), "--without", str(tmp_path / "names.txt")]
+    main(other)
+    fewer = [picture.name for picture in read_boxed(tmp_path / "fewer" / place.name)]
+    assert fewer == [names[0], *names[2:]]
+    assert len(UNLABELLED.read_text().split()) == 19
 
 
 def test_the_mask_networks(tmp_path: Path) -> None:
