@@ -6,7 +6,7 @@ test folders. Here they become folders of links that `evaluate`, `thresholds.py`
 
     python benchmarks/held_out.py --data DATA/person_boxes --data DATA/instances/train -o held-out/
 
-Pictures in which many people have no label are left out: a detector that finds them is not wrong. Those of the
+Pictures in which many people lack a label are left out: a detector that finds them is not wrong. Those of the
 project's data were looked at, and stand in `held_out_unlabelled.txt`; `--without` takes another list.
 
 The training of the mask network keeps every 20th picture with masks, those with bystanders among them:
