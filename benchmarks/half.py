@@ -36,7 +36,7 @@ def rescorer(settings: Figures, run: Path) -> tuple[Any, str]:
     """The training task of a rescorer's run, with the finds that lie in its folder, and its figure."""
     from autoremove.training.rescorer import RescorerConfig, RescorerTask
 
-    finds = next(run.glob("finds-*.npz"))
+    finds = max(run.glob("finds-*.npz"), key=lambda path: path.stat().st_mtime)  # others are of other looks
     return RescorerTask(RescorerConfig(**_tuples(settings["config"])), finds), "ap50"
 
 
