@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoremove.labels import CARRIED
+from autoremove.models.boxes import Boxes
 
 RIDDEN = ("bicycle", "motorcycle", "horse")
 ATTACHED = (*CARRIED, *RIDDEN)
@@ -16,7 +17,6 @@ ATTACHED = (*CARRIED, *RIDDEN)
 IN_DOUBT = 0.15
 """A thing must fit a person who goes by so much better than one who stays to go with the former."""
 
-Boxes = NDArray[np.float32]
 Fits = NDArray[np.float64]
 
 

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoremove.labels import ANIMALS, CARRIED, VEHICLES
-from autoremove.models.boxes import areas, common, overlap
+from autoremove.models.boxes import Boxes, areas, common, overlap
 from autoremove.stages.fuse import (
-    Boxes,
     Finds,
     Numbers,
     best_seen,

@@ -8,11 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autoremove.models.boxes import overlap
+from autoremove.models.boxes import Boxes, overlap
 from autoremove.types import NO_CUTOUT, Cutout, Detections
-
-Boxes = NDArray[np.float32]
-"""N x 4, xyxy."""
 
 Numbers = NDArray[np.int64]
 
