@@ -23,7 +23,8 @@ METHODS = ("network", "box", "grabcut")
 class Audit(StageFields):
     """Look for what was removed once more, inside and near the holes, and judge the fills.
 
-    ``weights``: of the detector. ``confidence``: least score 0..1 of a find that counts. ``sizes``: pixels at
+    ``weights``: of the detector. ``confidence``: least score 0..1, as the network gives it, of a find that
+    counts: a fill that shows something by chance gets no better by a larger hole. ``sizes``: pixels at
     which the network sees the windows round what was removed; ``mirror``: each also mirrored. ``redo``:
     where something is left, fill once more with a larger mask. ``method``: how the rest is masked, as
     refine.method (network, box or grabcut); ``grow``: how far the holes near it grow, as a share of its size
@@ -33,7 +34,7 @@ class Audit(StageFields):
     """
 
     weights: str = "embedded"
-    confidence: float = 0.15
+    confidence: float = 0.25
     sizes: tuple[int, ...] = (192, 288)
     mirror: bool = True
     redo: bool = True
@@ -44,7 +45,7 @@ class Audit(StageFields):
     crops: int = field(default=8, metadata=SPEED_ONLY)
 
     name: ClassVar[str] = "audit"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[tuple[str, ...]] = ("image", "detections", "mask", "patches")
     gives: ClassVar[str] = "verdict"
 
