@@ -34,9 +34,9 @@ def detector(settings: Figures, _: Path) -> tuple[Any, str]:
 
 def rescorer(settings: Figures, run: Path) -> tuple[Any, str]:
     """The training task of a rescorer's run, with the finds that lie in its folder, and its figure."""
-    from autoremove.training.rescorer import RescorerConfig, RescorerTask
+    from autoremove.training.rescorer import RescorerConfig, RescorerTask, finds_at
 
-    finds = max(run.glob("finds-*.npz"), key=lambda path: path.stat().st_mtime)  # others are of other looks
+    finds = finds_at(run, settings["finder"], settings["data_digest"])
     return RescorerTask(RescorerConfig(**_tuples(settings["config"])), finds), "ap50"
 
 

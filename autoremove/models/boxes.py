@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -26,13 +28,11 @@ def overlap(box: Boxes, boxes: Boxes) -> NDArray[np.float32]:
     return np.asarray(both / np.maximum(areas(box[None]) + areas(boxes) - both, 1e-6), np.float32)
 
 
-def apart(
-    xyxy: Boxes, score: NDArray[np.float32], kind: NDArray[np.integer], iou: float
-) -> NDArray[np.int64]:
+def apart(xyxy: Boxes, score: NDArray[np.float32], kind: NDArray[Any], iou: float) -> NDArray[np.int64]:
     """Greedy non-maximum suppression: rows best first, without those that a better one of their kind covers.
 
-    Covered is what overlaps it by more than ``iou``. As torchvision's ``batched_nms``, but importing that
-    takes as long as all networks need for a photo, for it brings PyTorch's compiler.
+    ``kind``: N numbers or names. Covered is what overlaps a better one by more than ``iou``. As torchvision's
+    ``batched_nms``, but importing that takes a second at every start, for it brings PyTorch's compiler.
     """
     order = np.argsort(-score, kind="stable")
     kept: list[int] = []

@@ -57,6 +57,4 @@ def rescored(found: Detections, image: Image, net: Rescorer) -> Detections:
 
 def once(found: Detections) -> Detections:
     """Finds best first, without those that a better one of the same label nearly covers."""
-    names = {label: number for number, label in enumerate(dict.fromkeys(found.label))}
-    kinds = np.array([names[label] for label in found.label], np.int64)
-    return found[apart(found.xyxy, found.score, kinds, SAME)]
+    return found[apart(found.xyxy, found.score, np.array(found.label), SAME)]

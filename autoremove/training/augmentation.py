@@ -60,7 +60,7 @@ def placed(
     region: tuple[int, int, int, int],
     rng: np.random.Generator,
     zoom: float,
-    towards: NDArray[np.float32] | None = None,
+    towards: tuple[float, float] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Draw a picture at random scale, aspect, position and mirror into a region; its boxes there.
 
@@ -72,10 +72,11 @@ def placed(
     stretch = float(np.exp(rng.uniform(-0.25, 0.25)))
     sx, sy = fit * stretch, fit / stretch
     flip = rng.random() < 0.5
-    at = (None, None) if towards is None else towards.tolist()
-    across = None if at[0] is None else sx * (width - at[0] if flip else at[0])
+    across = down = None
+    if towards is not None:
+        across, down = sx * (width - towards[0] if flip else towards[0]), sy * towards[1]
     tx = _begin(x2 - x1, sx * width, across, rng)
-    ty = _begin(y2 - y1, sy * height, None if at[1] is None else sy * at[1], rng)
+    ty = _begin(y2 - y1, sy * height, down, rng)
     matrix = np.array([[-sx if flip else sx, 0, tx + (sx * width if flip else 0)], [0, sy, ty]])
     drawn = cv2.warpAffine(
         picture.image, matrix, (x2 - x1, y2 - y1), flags=cv2.INTER_LINEAR, borderValue=(GREY, GREY, GREY)
@@ -150,15 +151,14 @@ def augmented(
 
 def _shown(
     picture: BoxedPicture, size: int, rng: np.random.Generator, focus: float
-) -> tuple[float, NDArray[np.float32] | None]:
+) -> tuple[float, tuple[float, float] | None]:
     """The zoom of a picture that is shown alone, and the place that it goes to."""
     if len(picture.xyxy) and rng.random() < focus:
         x1, y1, x2, y2 = picture.xyxy[rng.integers(len(picture.xyxy))].tolist()
         wanted = float(np.exp(rng.uniform(*np.log(WELL_SEEN))))
         scale = wanted / max(1.0, float(np.sqrt((x2 - x1) * (y2 - y1))))
         zoom = scale * min(picture.image.shape[:2]) / size
-        middle = np.array([(x1 + x2) / 2, (y1 + y2) / 2], np.float32)
-        return float(np.clip(zoom, FARTHEST, NEAREST)), middle
+        return float(np.clip(zoom, FARTHEST, NEAREST)), ((x1 + x2) / 2, (y1 + y2) / 2)
     # Now and then close up: people who fill the picture and whom its border cuts off.
     close = rng.random() < CLOSE_UP
     return float(rng.uniform(*((1.2, 2.4) if close else (0.5, 1.3)))), None

@@ -39,6 +39,10 @@ class BoxedPicture:
     unknown: int = 0
     unclear: NDArray[np.bool_] | None = None
 
+    def labels_all(self, kind: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Of N class indices, which have a label wherever they are in it."""
+        return np.asarray(self.unknown >> kind & 1 == 0)
+
 
 def bits_of(kinds: Iterable[int]) -> int:
     """Class indices as bits."""

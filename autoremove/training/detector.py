@@ -178,11 +178,9 @@ class DetectorTask(Averaged):
         found = self._found(self.held_out, 0.01)
         truths = [letterboxed(p, self.config.validation_size)[1] for p in self.held_out]
         for rows, truth, picture in zip(found, truths, self.held_out, strict=True):
-            known = torch.tensor(
-                [not picture.unknown >> int(kind) & 1 for kind in rows[:, 5]], dtype=torch.bool
-            )
+            known = torch.from_numpy(picture.labels_all(rows[:, 5].long().numpy()))
             guess = {"boxes": rows[known, :4], "scores": rows[known, 4], "labels": rows[known, 5].long()}
-            told = picture.unknown >> picture.kind & 1 == 0
+            told = picture.labels_all(picture.kind)
             boxes, kinds = torch.from_numpy(truth[told]), torch.from_numpy(picture.kind[told])
             right = {"boxes": boxes, "labels": kinds}
             metric.update([guess], [right])

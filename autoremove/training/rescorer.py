@@ -170,7 +170,7 @@ class RescorerTask(Averaged):
 
 def each_once(boxes: Boxes) -> Boxes:
     """The boxes of one picture and class, best first, without those that a better one nearly covers."""
-    return boxes[apart(boxes.xyxy, boxes.score, np.zeros_like(boxes.kind), SAME)]
+    return boxes[apart(boxes.xyxy, boxes.score, boxes.kind, SAME)]
 
 
 def losses(said: Tensor, kinds: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
@@ -213,6 +213,12 @@ def _network(config: RescorerConfig) -> Rescorer:
     return net
 
 
+def finds_at(output: Path, finder: str, data_digest: str) -> Path:
+    """Where a run keeps what this detector found in this data with the looks of now."""
+    looks = "-".join(f"{size}{'m' if mirror else ''}" for size, mirror in SIZES)
+    return output / f"finds-{finder[:8]}-{data_digest[:8]}-{looks}.npz"
+
+
 def run(
     config: RescorerConfig,
     output: Path,
@@ -225,8 +231,7 @@ def run(
     finder = sha256_of(resolve(config.finder, "detector"))
     files = [path for folder in config.data for path in (Path(folder) / "images").iterdir()]
     digest = data_digest(files)
-    looks = "-".join(f"{size}{'m' if mirror else ''}" for size, mirror in SIZES)
-    task = RescorerTask(config, output / f"finds-{finder[:8]}-{digest[:8]}-{looks}.npz", device)
+    task = RescorerTask(config, finds_at(output, finder, digest), device)
     settings: dict[str, Any] = {"config": asdict(config), "finder": finder, "data_digest": digest}
     settings["boxes"] = len(task.boxes)
     train(task, loop or LoopConfig(), output, settings, resume=resume)

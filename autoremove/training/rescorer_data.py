@@ -114,7 +114,7 @@ def found_in(pictures: Sequence[BoxedPicture], config: RescorerConfig, device: s
                 confidence=config.least,
                 imgsz=size,
                 mirror=mirror,
-                precision="fast",
+                precision="fast",  # what is found hardly differs, and there are thousands of looks
             )[0]
             for size, mirror in SIZES
         ]
@@ -171,15 +171,19 @@ def with_truth(picture: BoxedPicture, boxes: Boxes) -> Boxes:
 def _known(picture: BoxedPicture, boxes: Boxes) -> Boxes:
     """The boxes of which it is known whether they are right, and that show something."""
     kept = []
-    for box, kind, right in zip(boxes.xyxy, boxes.kind, _right(boxes), strict=True):
+    rows = zip(boxes.xyxy, boxes.kind, _right(boxes), picture.labels_all(boxes.kind), strict=True)
+    for box, kind, right, labelled in rows:
         x1, y1, x2, y2 = np.rint(box).astype(int).tolist()
         unclear = picture.unclear is not None and picture.unclear[y1 : y2 + 1, x1 : x2 + 1].mean() > UNCLEAR
         seen = min(box[2] - box[0], box[3] - box[1]) >= SMALLEST
-        same = picture.xyxy[picture.kind == kind]
-        part = len(same) and common(box, same).max() >= WITHIN * areas(box[None])[0]
-        told = part or not picture.unknown >> int(kind) & 1
+        told = labelled or _shows_part(box, picture.xyxy[picture.kind == kind])
         kept.append(bool(seen and (right or (told and not unclear))))
     return boxes[np.array(kept, bool)]
+
+
+def _shows_part(box: NDArray[np.float32], labelled: NDArray[np.float32]) -> bool:
+    """Whether a box lies in a labelled one, mostly."""
+    return bool(common(box, labelled).max(initial=-1.0) >= WITHIN * areas(box[None])[0])
 
 
 def _right(boxes: Boxes) -> NDArray[np.bool_]:
