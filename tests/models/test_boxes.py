@@ -44,7 +44,7 @@ def test_overlap_is_torchvisions() -> None:
 
 
 def test_looking_for_people_does_without_torchvision() -> None:
-    """Importing it takes two seconds, for it brings PyTorch's compiler; with it, every start would."""
+    """Importing it takes a second, for it brings PyTorch's compiler; with it, every start would."""
     script = (
         "import sys, numpy, autoremove\n"
         "from autoremove.stages.detect import Detect\n"
