@@ -115,7 +115,7 @@ def looked_at(
     said = []
     for start in range(0, len(xyxy), batch):
         crops = [masknet.cut(image, crop_window(box), net.side) for box in xyxy[start : start + batch]]
-        planes = as_planes(np.stack(crops)).to(device)
+        planes = as_planes(torch.from_numpy(np.stack(crops)).to(device))
         turned = net(planes.flip(-1))
         left, top, right, bottom = turned[:, -4:].unbind(1)
         back = torch.cat([turned[:, :-4], torch.stack([-right, top, -left, bottom], 1)], 1)
@@ -133,9 +133,9 @@ def between(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[n
     return np.asarray(ours + np.where(outward, OUTWARD, INWARD) * move, np.float32)
 
 
-def as_planes(crops: NDArray[np.uint8]) -> Tensor:
+def as_planes(crops: Tensor) -> Tensor:
     """N x S x S x 3 uint8 as the network takes it."""
-    planes = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+    planes = crops.permute(0, 3, 1, 2).float() / 255
     return planes.contiguous(memory_format=torch.channels_last)
 
 

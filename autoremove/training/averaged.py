@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from autoremove.training.ahead import Ahead
 
@@ -16,19 +16,18 @@ class Averaged:
     net: Any  # each task has a network of its own kind
     average: Any
     optimisers: list[torch.optim.Optimizer]
-    rng: np.random.Generator
-    ahead: Ahead[Any, Any]
-    seed: int
+    ahead: Ahead[Any]
     done: int
 
     @torch.no_grad()
     def follow(self, keep: float) -> None:
         """Move the average towards the network; ``keep`` 0..1 is the share that stays."""
-        pairs = zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True)
+        pairs = list(zip(self.average.state_dict().values(), self.net.state_dict().values(), strict=True))
+        # All at once: a GPU would be asked hundreds of times a step.
+        means, values = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
+        get_ema_multi_avg_fn(keep)(means, values, None)  # type: ignore[no-untyped-call]
         for ours, theirs in pairs:
-            if ours.is_floating_point():
-                ours.lerp_(theirs, 1 - keep)
-            else:
+            if not ours.is_floating_point():
                 ours.copy_(theirs)
 
     def state_dict(self) -> dict[str, Any]:
@@ -49,6 +48,5 @@ class Averaged:
         for optimiser, kept in zip(self.optimisers, before, strict=True):
             optimiser.load_state_dict(kept)
         self.done = state["done"]
-        self.ahead.forget()
         # A resumed run must not see the first samples again.
-        self.rng = np.random.default_rng(self.seed + self.done)
+        self.ahead.go_on_from(self.done)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from autoremove.errors import InputError
+from autoremove.training.ahead import read_all
 from autoremove.training.instances import IGNORE, LabelledPicture, find_picture, read_instances
 from autoremove.types import Image
 
@@ -56,13 +57,12 @@ def read_boxed(folder: Path, labels: tuple[str, ...], max_side: int) -> Iterator
             if "object only" not in picture.source:
                 yield shrunk(_from_instances(picture, labels), max_side)
         return
-    for path in sorted((folder / "labels").glob("*.txt")):
-        with PillowImage.open(find_picture(folder / "images", path.stem)) as opened:
-            image = np.asarray(opened.convert("RGB"))
-        yield shrunk(_from_yolo(image, path, len(labels)), max_side)
+    paths = sorted((folder / "labels").glob("*.txt"))
+    yield from read_all(lambda path: shrunk(_from_yolo(folder, path, len(labels)), max_side), paths)
 
 
-def _from_yolo(image: Image, path: Path, classes: int) -> BoxedPicture:
+def _from_yolo(folder: Path, path: Path, classes: int) -> BoxedPicture:
+    image = _pixels(find_picture(folder / "images", path.stem))
     rows = np.array(
         [line.split() for line in path.read_text().splitlines() if line.strip()], np.float32
     ).reshape(-1, 5)
@@ -118,13 +118,19 @@ def read_backgrounds(
     names = {row["id"]: row["file_name"] for row in told["images"]}
     seen = {names[row["image_id"]] for row in told["annotations"]}
     looked_at = set(empty.read_text().splitlines()) if empty else set()
-    for path in sorted(folder.iterdir()):
-        if path.is_file() and (path.name not in seen or path.name in looked_at):
-            with PillowImage.open(path) as opened:
-                image = np.asarray(opened.convert("RGB"))
-            none = np.zeros((0, 4), np.float32), np.zeros(0, np.int64)
-            weight = HARD if path.name in seen else EASY
-            yield shrunk(BoxedPicture(image, *none, weight, bits_of(range(1, classes))), max_side)
+    none, unknown = (np.zeros((0, 4), np.float32), np.zeros(0, np.int64)), bits_of(range(1, classes))
+
+    def read(path: Path) -> BoxedPicture:
+        weight = HARD if path.name in seen else EASY
+        return shrunk(BoxedPicture(_pixels(path), *none, weight, unknown), max_side)
+
+    kept = [path for path in sorted(folder.iterdir()) if path.name not in seen or path.name in looked_at]
+    yield from read_all(read, [path for path in kept if path.is_file()])
+
+
+def _pixels(path: Path) -> Image:
+    with PillowImage.open(path) as opened:
+        return np.asarray(opened.convert("RGB"))
 
 
 def shrunk(picture: BoxedPicture, max_side: int) -> BoxedPicture:

@@ -49,8 +49,6 @@ class BoxMaskTask(Averaged):
     def __init__(self, config: BoxMaskConfig, device: str = "cpu") -> None:
         self.config, self.device = config, device
         torch.manual_seed(config.seed)
-        self.seed = config.seed
-        self.rng = np.random.default_rng(config.seed)
         self.crops, self.held_out = _read(config)
         self.crops = some_of(self.crops, config.share)
         for rows, what in ((self.crops, "to learn from"), (self.held_out, "held out")):
@@ -66,7 +64,7 @@ class BoxMaskTask(Averaged):
         self.average = copy.deepcopy(self.net).eval()
         self.optimisers = _optimisers(self.net, config)
         self.autocast = autocast(config.precision, torch.device(device))
-        self.ahead = Ahead(self._batch)
+        self.ahead = Ahead(self._batch, config.seed, config.workers)
         self.done = 0
 
     def step(self, progress: float) -> dict[str, float]:
@@ -75,7 +73,7 @@ class BoxMaskTask(Averaged):
         cosine = 0.5 + 0.5 * math.cos(math.pi * progress) + 0.01
         rate = self.config.learning_rate * min(1.0, self.done / 100) * cosine
         set_rates(self.optimisers, rate, self.config.muon)
-        planes, truth = (torch.from_numpy(column).to(self.device) for column in self.ahead.next(None))
+        planes, truth = (torch.as_tensor(column).to(self.device) for column in self.ahead.next())
         planes = planes.to(memory_format=self.layout)
         self.net.train()
         with self.autocast():
@@ -90,18 +88,18 @@ class BoxMaskTask(Averaged):
         self.follow(min(self.config.ema, self.done / (self.done + 20)))
         return {"loss": float(loss.detach())}
 
-    def _batch(self, _: None) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    def _batch(self, _: float, rng: np.random.Generator) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """Planes N x 4 x S x S and truth N x S x S."""
-        chosen = self.rng.choice(len(self.crops), self.config.batch, p=self.chances)
-        planes, truth = zip(*(jittered(self._drawn(i), self.config, self.rng) for i in chosen), strict=True)
+        chosen = rng.choice(len(self.crops), self.config.batch, p=self.chances)
+        planes, truth = zip(*(jittered(self._drawn(i, rng), self.config, rng) for i in chosen), strict=True)
         return np.stack(planes), np.stack(truth)
 
-    def _drawn(self, number: int) -> Crop:
+    def _drawn(self, number: int, rng: np.random.Generator) -> Crop:
         """One of the crops, now and then with another's object pasted into it."""
-        if self.rng.random() >= self.config.overlap:
+        if rng.random() >= self.config.overlap:
             return self.crops[number]
-        other = self.crops[int(self.rng.choice(len(self.crops), p=self.chances))]
-        return overlapped(self.crops[number], other, self.rng)
+        other = self.crops[int(rng.choice(len(self.crops), p=self.chances))]
+        return overlapped(self.crops[number], other, rng)
 
     @torch.inference_mode()
     def _chances(self, crops: list[Crop]) -> NDArray[np.float32]:

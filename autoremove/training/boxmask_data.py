@@ -29,8 +29,8 @@ class BoxMaskConfig:
     ``eyes_rate``: share of the learning rate with which that backbone goes on learning.
     ``overlap`` 0..1: share of the samples into which another object is pasted, before or behind the one that
     is asked for: people stand together, and few labelled ones do.
-    ``start``: safetensors of a trained MaskNet to go on from, instead of ``eyes``. ``muon`` and
-    ``precision``: see :class:`~autoremove.training.detector.DetectorConfig`.
+    ``start``: safetensors of a trained MaskNet to go on from, instead of ``eyes``. ``muon``,
+    ``precision`` and ``workers``: see :class:`~autoremove.training.detector.DetectorConfig`.
     """
 
     data: tuple[str, ...] = ()
@@ -52,6 +52,7 @@ class BoxMaskConfig:
     partly_labelled_weight: float = 0.35
     muon: float = 0.0
     precision: str = "auto"
+    workers: int = 0
     seed: int = 0
 
 

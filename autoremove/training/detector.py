@@ -23,7 +23,7 @@ from autoremove.training.muon import Muon, set_rates, split_for_muon
 from autoremove.training.pasted import chances_of, paste, read_cutouts
 from autoremove.training.precision import autocast, in_float32
 from autoremove.training.record import data_digest, tile
-from autoremove.training.yolo_network import build_network, decay_groups, take_over
+from autoremove.training.yolo_network import build_network, decay_groups, partial_loss, take_over
 from autoremove.types import Image
 
 
@@ -39,6 +39,7 @@ class DetectorConfig:
     run; ``focus``: see `augmented`.
     ``muon``: above 0, the kernels of hidden convolutions are trained by Muon at this multiple of the learning
     rate instead of AdamW. ``precision``: auto (bfloat16 where the hardware has it), float32 or bfloat16.
+    ``workers``: processes that make the pictures, for a GPU; 0 = one thread.
     """
 
     data: tuple[str, ...] = ()
@@ -66,6 +67,7 @@ class DetectorConfig:
     focus: float = 0.0
     ema: float = 0.998
     precision: str = "auto"
+    workers: int = 0
     seed: int = 0
 
 
@@ -75,8 +77,6 @@ class DetectorTask(Averaged):
     def __init__(self, config: DetectorConfig, device: str = "cpu") -> None:
         self.config, self.device = config, device
         torch.manual_seed(config.seed)
-        self.seed = config.seed
-        self.rng = np.random.default_rng(config.seed)
         side = int(max(config.sizes) * 1.2)
         self.pictures, self.held_out = read_split(config, side, config.share)
         weights = np.array([picture.weight for picture in self.pictures])
@@ -87,12 +87,13 @@ class DetectorTask(Averaged):
         self.cutout_chances = chances_of(self.cutouts)
         # oneDNN convolves channels-last pictures a third faster.
         self.net = _network(config).to(device, memory_format=torch.channels_last)
+        self.net.criterion = partial_loss(self.net)  # its constants lie where the network lies
         self.average = copy.deepcopy(self.net).eval()
         for parameter in self.average.parameters():
             parameter.requires_grad_(False)
         self.optimisers = _optimisers(self.net, config)
         self.autocast = autocast(config.precision, torch.device(device))
-        self.ahead = Ahead(self._batch)
+        self.ahead = Ahead(self._batch, config.seed, config.workers)
         self.done = 0
 
     def step(self, progress: float) -> dict[str, float]:
@@ -118,12 +119,12 @@ class DetectorTask(Averaged):
         values = list(parts.values()) if isinstance(parts, dict) else list(parts)
         return dict(zip(("box", "class", "distribution"), (float(value) for value in values), strict=True))
 
-    def _batch(self, mosaic: float) -> dict[str, NDArray[Any]]:
+    def _batch(self, mosaic: float, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
         """The form in which ultralytics' loss takes labels: normalised xywh with a batch index."""
-        size = int(self.rng.choice(self.config.sizes))
+        size = int(rng.choice(self.config.sizes))
         # Larger pictures in smaller batches: a step costs about the same.
         count = max(4, round(self.config.batch * (min(self.config.sizes) / size) ** 2))
-        rows = [self._picture(size, mosaic) for _ in range(count)]
+        rows = [self._picture(size, mosaic, rng) for _ in range(count)]
         boxes = np.concatenate([row[1] for row in rows]) / size
         xywh = np.concatenate([(boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]], 1)
         return {
@@ -134,20 +135,20 @@ class DetectorTask(Averaged):
             "unknown": np.stack([row[0].unknown for row in rows]),
         }
 
-    def _as_tensors(self, batch: dict[str, NDArray[Any]]) -> dict[str, Tensor]:
-        pixels = _as_input(batch.pop("img")).contiguous(memory_format=torch.channels_last)
-        columns = {name: torch.from_numpy(column) for name, column in batch.items()}
-        return {name: column.to(self.device) for name, column in {"img": pixels, **columns}.items()}
+    def _as_tensors(self, batch: dict[str, Any]) -> dict[str, Tensor]:
+        columns = {name: torch.as_tensor(c).to(self.device, non_blocking=True) for name, c in batch.items()}
+        pixels = columns.pop("img").permute(0, 3, 1, 2).float() / 255
+        return {"img": pixels.contiguous(memory_format=torch.channels_last), **columns}
 
-    def _picture(self, size: int, mosaic: float) -> tuple[Canvas, NDArray[np.float32], NDArray[np.int64]]:
+    def _picture(
+        self, size: int, mosaic: float, rng: np.random.Generator
+    ) -> tuple[Canvas, NDArray[np.float32], NDArray[np.int64]]:
         """One augmented picture with its boxes and classes."""
-        canvas, boxes, kinds = augmented(
-            self.pictures, self.chances, size, mosaic, self.rng, self.config.focus
-        )
-        for _ in range(int(self.rng.integers(0, self.config.paste + 1)) if self.cutouts else 0):
-            cutout = self.cutouts[int(self.rng.choice(len(self.cutouts), p=self.cutout_chances))]
-            boxes, kinds = paste(canvas, boxes, kinds, cutout, self.rng)
-        canvas.pixels[:] = degraded(recoloured(canvas.pixels, self.rng), self.rng)
+        canvas, boxes, kinds = augmented(self.pictures, self.chances, size, mosaic, rng, self.config.focus)
+        for _ in range(int(rng.integers(0, self.config.paste + 1)) if self.cutouts else 0):
+            cutout = self.cutouts[int(rng.choice(len(self.cutouts), p=self.cutout_chances))]
+            boxes, kinds = paste(canvas, boxes, kinds, cutout, rng)
+        canvas.pixels[:] = degraded(recoloured(canvas.pixels, rng), rng)
         return canvas, boxes, kinds
 
     @torch.inference_mode()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from autoremove.errors import InputError
+from autoremove.training.ahead import read_all
 from autoremove.types import Image
 
 IGNORE = 255
@@ -58,8 +59,8 @@ def read_instances(folder: Path) -> Iterator[LabelledPicture]:
         raise InputError(
             f"{folder} has no instances.jsonl.", hint="Give the folder that holds images/ and masks/."
         )
-    for line in table.read_text().splitlines():
-        yield _read_row(folder, json.loads(line))
+    rows = [json.loads(line) for line in table.read_text().splitlines()]
+    yield from read_all(lambda row: _read_row(folder, row), rows)
 
 
 def _read_row(folder: Path, row: dict[str, Any]) -> LabelledPicture:

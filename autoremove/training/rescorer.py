@@ -58,11 +58,9 @@ class RescorerTask(Averaged):
     def __init__(self, config: RescorerConfig, finds: Path, device: str = "cpu") -> None:
         self.config, self.device = config, device
         torch.manual_seed(config.seed)
-        self.seed = config.seed
-        self.rng = np.random.default_rng(config.seed)
         self.pictures, self.held_out = read_split(config, config.picture_side)
         found, self.checked = kept_at(finds, self._found)
-        self.boxes = to_learn_from(self.pictures, found, config, self.rng)
+        self.boxes = to_learn_from(self.pictures, found, config)
         if not len(self.boxes):
             raise InputError("The detector finds nothing to learn from.", hint="Check --data and `finder`.")
         self.chances = chances_of(self.boxes)
@@ -71,7 +69,7 @@ class RescorerTask(Averaged):
         groups = decay_groups(self.net, config.weight_decay)
         self.optimisers = [torch.optim.AdamW(groups, config.learning_rate)]
         self.autocast = autocast(config.precision, torch.device(device))
-        self.ahead = Ahead(self._batch)
+        self.ahead = Ahead(self._batch, config.seed, config.workers)
         self.done = 0
 
     def _found(self) -> tuple[Boxes, Boxes]:
@@ -85,11 +83,11 @@ class RescorerTask(Averaged):
         # Python's floats throughout: a checkpoint with one of numpy's is no plain data and cannot be resumed.
         cosine = 0.5 + 0.5 * math.cos(math.pi * progress) + 0.005
         set_rates(self.optimisers, config.learning_rate * min(1.0, self.done / 100) * cosine, 0.0)
-        crops, told = self.ahead.next(None)
+        crops, told = self.ahead.next()
         self.net.train()
         with self.autocast():
-            said = self.net(rescorer.as_planes(crops).to(self.device))
-        kinds, truth = (torch.from_numpy(column).to(self.device) for column in told)
+            said = self.net(rescorer.as_planes(torch.as_tensor(crops).to(self.device)))
+        kinds, truth = (torch.as_tensor(column).to(self.device) for column in told)
         verdict, place = losses(said.float(), kinds, truth)
         self.net.zero_grad(set_to_none=True)
         (verdict + place).backward()  # type: ignore[no-untyped-call]
@@ -99,11 +97,13 @@ class RescorerTask(Averaged):
         self.follow(min(config.ema, self.done / (self.done + 20)))
         return {"verdict": float(verdict.detach()), "box": float(place.detach())}
 
-    def _batch(self, _: None) -> tuple[NDArray[np.uint8], tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    def _batch(
+        self, _: float, rng: np.random.Generator
+    ) -> tuple[NDArray[np.uint8], tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Crops N x S x S x 3; their classes, and the labelled boxes in sides of those shown (NaN: none)."""
-        chosen = self.rng.choice(len(self.chances), self.config.batch, p=self.chances)
+        chosen = rng.choice(len(self.chances), self.config.batch, p=self.chances)
         shown = [
-            sample(self.pictures[self.boxes.picture[row]], self.boxes, row, self.config, self.rng)
+            sample(self.pictures[self.boxes.picture[row]], self.boxes, row, self.config, rng)
             for row in chosen.tolist()
         ]
         crops, truth = zip(*shown, strict=True)

@@ -70,6 +70,7 @@ class RescorerConfig:
     jitter: float = 0.05
     ema: float = 0.998
     precision: str = "auto"
+    workers: int = 0
     seed: int = 0
 
 
@@ -132,11 +133,9 @@ def joined(parts: Sequence[Boxes]) -> Boxes:
     return Boxes(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS})
 
 
-def to_learn_from(
-    pictures: Sequence[BoxedPicture], found: Boxes, config: RescorerConfig, rng: np.random.Generator
-) -> Boxes:
+def to_learn_from(pictures: Sequence[BoxedPicture], found: Boxes, config: RescorerConfig) -> Boxes:
     """The finds that teach something and boxes made of the truth, each with the labelled box it should be."""
-    parts = [found[:0]]
+    parts, rng = [found[:0]], np.random.default_rng(config.seed)
     bounds = np.searchsorted(found.picture, np.arange(len(pictures) + 1))
     for number, picture in enumerate(pictures):
         own = found[bounds[number] : bounds[number + 1]][:MOST]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from autoremove.errors import InputError
+from autoremove.training.ahead import in_processes, processes, read_all
 from autoremove.training.crops import Pixels, random_crop
 from autoremove.training.holes import HoleMix
 from autoremove.training.record import data_digest
@@ -151,8 +153,7 @@ def _decode(sources: Sequence[Source], stem: Path, short_side: int) -> None:
     places, offset = [], 0
     beside = stem.with_suffix(f".part{os.getpid()}")
     with beside.open("wb") as stream:
-        for source in sources:
-            pixels = source.read(short_side)
+        for pixels in read_all(lambda source: source.read(short_side), sources):
             stream.write(pixels.tobytes())
             places.append((offset, *pixels.shape[:2]))
             offset += pixels.size
@@ -175,8 +176,8 @@ class Batch:
 class Batches:
     """Random crops with holes. Batch ``step`` follows from the seed alone, so a resumed run sees the same.
 
-    ``weights``: how often each picture is drawn, in proportion. ``workers`` threads prepare the coming
-    ``ahead`` batches; 0 makes each when it is asked for. ``zoom`` and ``vary``: see `random_crop`.
+    ``weights``: how often each picture is drawn, in proportion. ``workers`` processes prepare the coming
+    batches; 0 makes each when it is asked for. ``zoom`` and ``vary``: see `random_crop`.
     """
 
     cache: SceneCache
@@ -184,29 +185,33 @@ class Batches:
     seed: int = 0
     weights: NDArray[np.float64] | None = None
     workers: int = 0
-    ahead: int = 8
     zoom: float = 4.5
     vary: float = 0.0
     sketches: Sketches = field(default_factory=Sketches)
-    _pool: ThreadPoolExecutor | None = None
-    _coming: dict[tuple[int, int, int], Future[Batch]] = field(default_factory=dict)
+    _stream: Iterator[Any] | None = None
+    _next: tuple[int, int, int] = (-1, 0, 0)
 
     def __post_init__(self) -> None:
         weights = np.ones(len(self.cache)) if self.weights is None else self.weights
         self._edges = np.cumsum(weights / weights.sum())
+        self.workers = processes(self.workers)
 
     def at(self, step: int, size: int, count: int) -> Batch:
         """``count`` crops of ``size`` pixels for this step."""
+        asked = (step, size, count)
         if not self.workers:
-            return self._make(step, size, count)
-        self._pool = self._pool or ThreadPoolExecutor(self.workers)
-        keys = [(step + ahead, size, count) for ahead in range(self.ahead + 1)]
-        self._coming = {key: self._coming.get(key) or self._pool.submit(self._make, *key) for key in keys}
-        return self._coming.pop(keys[0]).result()
+            return Batch(*self[asked])
+        if self._stream is None or asked != self._next:
+            steps = ((number, size, count) for number in itertools.count(step))
+            self._stream = in_processes(self, steps, self.workers)
+        self._next = (step + 1, size, count)
+        return Batch(*(column.numpy() for column in next(self._stream)))
 
-    def _make(self, step: int, size: int, count: int) -> Batch:
+    def __getitem__(self, asked: tuple[int, int, int]) -> tuple[NDArray[Any], ...]:
+        """The columns of the batch for a step, a size and a count."""
+        step, size, count = asked
         samples = [self._sample(np.random.default_rng((self.seed, step, i)), size) for i in range(count)]
-        return Batch(*(np.stack(column) for column in zip(*samples, strict=True)))
+        return tuple(np.stack(column) for column in zip(*samples, strict=True))
 
     def _sample(self, rng: np.random.Generator, size: int) -> tuple[NDArray[np.uint8], Mask, Mask, Mask]:
         """Picture, hole, objects and sketch of one crop whose hole keeps off objects and still has area."""

@@ -16,7 +16,7 @@ from autoremove.training.augmentation import CELL
 
 
 def build_network(architecture: str, classes: int) -> Any:
-    """A new network of so many classes, with its loss."""
+    """A new network of so many classes; :func:`partial_loss` is its loss."""
     from autoremove.models.yolo import import_ultralytics
 
     import_ultralytics()  # keeps it offline and its settings out of the home folder
@@ -25,7 +25,6 @@ def build_network(architecture: str, classes: int) -> Any:
     build: Any = DetectionModel
     net = build(f"{architecture}.yaml", nc=classes, verbose=False)
     net.args = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5)
-    net.criterion = partial_loss(net)
     return net
 
 

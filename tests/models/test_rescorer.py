@@ -47,9 +47,9 @@ class Fixed(Rescorer):
 
 def test_each_crop_has_a_verdict_for_each_label_and_four_sides(net: Rescorer) -> None:
     crops = np.random.default_rng(0).integers(0, 255, (3, 64, 64, 3), np.uint8)
-    said = net(as_planes(crops))
+    said = net(as_planes(torch.from_numpy(crops)))
     assert said.shape == (3, 6)
-    assert torch.allclose(net(as_planes(crops[:1])), said[:1], atol=1e-4)  # each for itself
+    assert torch.allclose(net(as_planes(torch.from_numpy(crops[:1]))), said[:1], atol=1e-4)  # each for itself
 
 
 def test_the_mirror_image_is_turned_back() -> None:

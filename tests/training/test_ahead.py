@@ -1,24 +1,28 @@
-"""One batch is made ahead, in order, and what went wrong in it is told."""
+"""Batches are made ahead, in order and by number, and what went wrong in one is told."""
 
 from __future__ import annotations
 
+import os
 import threading
+from typing import Any
 
+import numpy as np
 import pytest
 
-from autoremove.training.ahead import Ahead
+from autoremove.training import ahead as room
+from autoremove.training.ahead import Ahead, in_processes, read_all
 
 
 def test_what_is_asked_for_comes_one_call_later_and_in_order() -> None:
-    asked: list[int] = []
+    asked: list[float] = []
 
-    def make(value: int) -> int:
+    def make(value: float, rng: np.random.Generator) -> float:
         asked.append(value)
         return 10 * value
 
-    ahead = Ahead(make)
+    ahead = Ahead(make, seed=0)
     assert [ahead.next(value) for value in (1, 2, 3)] == [10, 10, 20]
-    ahead.forget()
+    ahead.go_on_from(3)
     assert asked[:3] == [1, 1, 2]
     assert ahead.next(7) == 70
 
@@ -26,21 +30,66 @@ def test_what_is_asked_for_comes_one_call_later_and_in_order() -> None:
 def test_the_next_is_made_while_this_one_is_used() -> None:
     calls, release = [], threading.Event()
 
-    def make(value: int) -> int:
+    def make(value: float, rng: np.random.Generator) -> float:
         calls.append(value)
         assert len(calls) == 1 or release.wait(10)
         return value
 
-    ahead = Ahead(make)
+    ahead = Ahead(make, seed=0)
     assert ahead.next(1) == 1  # though the second call has not come back
     release.set()
     assert ahead.next(2) == 1
     assert ahead.next(3) == 2
 
 
-def test_an_error_is_raised_where_the_batch_is_wanted() -> None:
-    def make(value: int) -> int:
-        raise ValueError(f"no {value}")
+@pytest.mark.parametrize("workers", [0, 2])
+def test_an_error_is_raised_where_the_batch_is_wanted(workers: int) -> None:
+    def make(value: float, rng: np.random.Generator) -> float:
+        raise ValueError(f"no {value:.0f}")
 
     with pytest.raises(ValueError, match="no 4"):
-        Ahead(make).next(4)
+        Ahead(make, 0, workers).next(4)
+
+
+def drawn(value: float, rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "drawn": rng.integers(1 << 30, size=3),
+        "asked": np.array([value]),
+        "process": np.array(os.getpid()),
+    }
+
+
+def test_processes_make_the_same_batches_as_the_thread() -> None:
+    one, many = Ahead(drawn, seed=3), Ahead(drawn, seed=3, workers=2)
+    told = [(one.next(0.5), many.next(0.5)) for _ in range(5)]
+    for ours, theirs in told:
+        assert ours["drawn"].tolist() == theirs["drawn"].tolist()
+        assert float(theirs["asked"]) == 0.5
+    assert len({int(theirs["process"]) for _, theirs in told} - {os.getpid()}) == 2
+    assert len({tuple(ours["drawn"].tolist()) for ours, _ in told}) == 5
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_going_on_from_a_number_gives_what_came_then(workers: int) -> None:
+    ahead = Ahead(drawn, 1, workers)
+    first = [ahead.next()["drawn"].tolist() for _ in range(4)]
+    ahead.go_on_from(2)
+    assert [ahead.next()["drawn"].tolist() for _ in range(2)] == first[2:]
+
+
+def test_keys_come_back_in_order() -> None:
+    class Squares:
+        def __getitem__(self, key: int) -> Any:
+            return np.array([key * key])
+
+    assert [int(x) for x in in_processes(Squares(), range(7), 2)] == [0, 1, 4, 9, 16, 25, 36]
+
+
+@pytest.mark.parametrize("many", [1, 1000])
+def test_everything_is_read_in_order(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    monkeypatch.setattr(room, "MANY", many)
+    monkeypatch.setattr(room.torch, "get_num_threads", lambda: 2)
+    pictures = list(read_all(lambda n: np.full((2, 2), n, np.uint8), range(10)))
+    assert [int(picture[0, 0]) for picture in pictures] == list(range(10))
+    assert all(isinstance(picture, np.ndarray) for picture in pictures)
+    assert list(read_all(str, [4, 5])) == ["4", "5"]

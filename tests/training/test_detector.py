@@ -51,7 +51,7 @@ def test_a_batch_has_its_boxes_in_shares_of_the_picture(config: DetectorConfig) 
     task = DetectorTask(replace(config, sizes=(64, 96)))
     seen = set()
     for _ in range(6):
-        batch = task._as_tensors(task._batch(mosaic=0.5))
+        batch = task._as_tensors(task._batch(0.5, np.random.default_rng(len(seen))))
         count, _, height, width = batch["img"].shape
         assert height == width
         seen.add((width, count))
@@ -66,6 +66,13 @@ def test_a_batch_has_its_boxes_in_shares_of_the_picture(config: DetectorConfig) 
             r, g, b = batch["img"][row, :, int(cy * height), int(cx * width)].tolist()
             assert r >= max(g, b)  # equal where the picture was made grey
     assert seen == {(64, 4), (96, 4)}
+
+
+def test_processes_make_the_same_pictures_as_the_thread(config: DetectorConfig) -> None:
+    one, many = (DetectorTask(replace(config, workers=workers)) for workers in (0, 2))
+    for _ in range(2):
+        losses = one.step(0.0)
+        assert many.step(0.0) == pytest.approx(losses, rel=1e-4)
 
 
 def test_training_can_start_from_weights_of_other_classes(tmp_path: Path, config: DetectorConfig) -> None:
@@ -107,9 +114,10 @@ def test_cutouts_and_backgrounds_join_the_pictures(tmp_path: Path, config: Detec
     task = DetectorTask(more)
     assert len(task.pictures) == 8
     assert 0 in {cutout.kind for cutout in task.cutouts}
-    kinds = {int(kind) for _ in range(20) for kind in task._picture(64, 0.5)[2]}
+    rng = np.random.default_rng(0)
+    kinds = {int(kind) for _ in range(20) for kind in task._picture(64, 0.5, rng)[2]}
     assert 0 in kinds
-    batch = task._batch(0.5)
+    batch = task._batch(0.5, rng)
     assert batch["unknown"].shape == (4, 8, 8)
     assert bool((batch["unknown"] > 0).any())  # nobody says whether a dog is in the background
     assert all(np.isfinite(value) for value in task.step(0.0).values())

@@ -70,7 +70,7 @@ OTHER = [30.0, 20, 60, 80]
 def test_what_may_be_true_is_not_taken_for_false(shown: BoxedPicture, learnt: list[list[float]]) -> None:
     config = RescorerConfig(labels=("person", "dog"))
     found = table((0, RIGHT, 0, 0.9, NONE), (0, WRONG, 0, 0.5, NONE), (0, OTHER, 1, 0.4, NONE))
-    boxes = to_learn_from([shown], found, config, np.random.default_rng(0))
+    boxes = to_learn_from([shown], found, config)
     assert [box for box in boxes.xyxy.tolist() if box in (RIGHT, WRONG, OTHER)] == learnt
     assert boxes.truth[0].tolist() == [30, 20, 60, 80]
     for box, kind, truth in zip(boxes.xyxy.tolist(), boxes.kind, boxes.truth, strict=True):
@@ -186,7 +186,7 @@ def test_it_learns_red_from_blue(tmp_path: Path, config: RescorerConfig) -> None
     people = [(n, list(box), 0, 0.5, NONE) for n, row in enumerate(labelled.PICTURES) for _, box in row]
     found = table(*people)
     task = RescorerTask(replace(config, learning_rate=2e-3, batch=16), tmp_path / "finds.npz")
-    task.boxes = to_learn_from(task.pictures, found, config, np.random.default_rng(0))
+    task.boxes = to_learn_from(task.pictures, found, config)
     task.chances = chances_of(task.boxes)
     for _ in range(40):
         task.step(0.2)

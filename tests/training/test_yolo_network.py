@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autoremove.training.yolo_network import build_network, counted_at
+from autoremove.training.yolo_network import build_network, counted_at, partial_loss
 
 
 def test_bits_are_looked_up_where_the_anchor_is() -> None:
@@ -33,6 +33,7 @@ def loss_of(net: object, unknown: int, kind: int | None) -> torch.Tensor:
 def test_a_class_in_doubt_costs_nothing_unless_it_is_labelled() -> None:
     torch.manual_seed(0)
     net = build_network("yolo11n", 2).train()
+    net.criterion = partial_loss(net)
     both, dog, none = (float(loss_of(net, bits, None)[1]) for bits in (0b00, 0b01, 0b11))
     assert none == 0
     assert 0 < dog < both
