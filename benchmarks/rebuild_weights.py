@@ -32,6 +32,14 @@ EMPTY = ROOT / "benchmarks" / "scenes_without_people.txt"
 
 FILES = ("detector", "rescorer", "masknet", "deepfillv2")
 
+ON_A_GPU = {
+    "detector-continue": "detector-gpu",
+    "rescorer": "rescorer-gpu",
+    "masknet-continue": "masknet-gpu",
+    "inpainter-continue": "inpainter-gpu",
+}
+"""Settings that take the place of others with ``--device cuda``."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -88,6 +96,8 @@ class Plan:
         self, task: str, run: str, share: float, *data: str, config: str = "", sets: Sequence[str]
     ) -> Step:
         settings = [part for text in sets for part in ("--set", text)]
+        if self.device.startswith("cuda"):
+            config = ON_A_GPU.get(config or task, config)
         named = ("--config", config) if config else ()
         budget = ("--time-budget", f"{share * self.minutes:.1f}")
         how = ("--device", self.device, "--threads", str(self.threads))

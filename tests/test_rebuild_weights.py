@@ -10,7 +10,7 @@ import pytest
 
 from autoremove.cli import main
 from benchmarks import rebuild_weights
-from benchmarks.rebuild_weights import FILES, Plan, install, run
+from benchmarks.rebuild_weights import FILES, ON_A_GPU, Plan, install, run
 
 
 @pytest.fixture(params=[True, False], ids=["from nothing", "continued"])
@@ -38,6 +38,13 @@ def test_every_step_uses_only_what_steps_before_it_made(plan: Plan) -> None:
                 assert path in {*produced(step.command), *(p.parent for p in produced(step.command))}
         made |= set(produced(step.command))
     assert plan.output / "shipped" / "detector.safetensors" in made
+
+
+def test_on_a_gpu_what_goes_on_takes_its_settings(tmp_path: Path) -> None:
+    for begin, ours in ((True, {"detector-gpu", "rescorer-gpu"}), (False, set(ON_A_GPU.values()))):
+        steps = Plan(tmp_path / "data", tmp_path / "out", 100.0, begin, "cuda:0").steps()
+        named = {s.command[s.command.index("--config") + 1] for s in steps if "--config" in s.command}
+        assert {name for name in named if name.endswith("-gpu")} == ours
 
 
 def test_the_trainings_share_the_minutes(plan: Plan) -> None:

@@ -81,11 +81,11 @@ def _alone(_: int) -> None:
 
 
 class Ahead(Generic[Made]):
-    """Calls ``make`` before its result is asked for; batch ``n`` follows from seed, ``n`` and what was asked.
+    """Calls ``make`` before its result is asked for; batch ``n`` follows from seed, ``n`` and what is asked.
 
-    Without ``workers`` one call goes ahead in a thread: what makes pictures (OpenCV, numpy) lets others run; a
-    network on two cores left one idle meanwhile. With them so many processes make the coming batches, and
-    arrays come back as tensors: that feeds a GPU. ``make`` must not use torch: in a second thread that
+    Without ``workers`` one call goes ahead in a thread: what makes pictures (OpenCV, numpy) lets others run,
+    and a network on two cores left one idle meanwhile. With them so many processes make the coming batches,
+    and arrays come back as tensors: that feeds a GPU. ``make`` must not use torch: in a second thread that
     starts a second team of workers.
     """
 
