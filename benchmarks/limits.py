@@ -127,7 +127,7 @@ def tables(result: Figures) -> list[Table]:
 
 NETWORKS: dict[str, tuple[Callable[..., Figures], str, str, tuple[int, ...]]] = {
     "detector": (of_detector, "detector", "person AP50, one look", (256, 320, 384, 512, 640)),
-    "masknet": (of_masknet, "masknet", "person IoU, true boxes", (96, 128, 160, 192)),
+    "masknet": (of_masknet, "masknet", "person IoU, true boxes", (128, 160, 192, 224, 288)),
     "deepfillv2": (of_generator, "deepfillv2", "hole PSNR, dB", (128, 192, 256)),
 }
 

@@ -34,7 +34,7 @@ class Audit(StageFields):
     """
 
     weights: str = "embedded"
-    confidence: float = 0.25
+    confidence: float = 0.35
     sizes: tuple[int, ...] = (192, 288)
     mirror: bool = True
     redo: bool = True
@@ -45,7 +45,7 @@ class Audit(StageFields):
     crops: int = field(default=8, metadata=SPEED_ONLY)
 
     name: ClassVar[str] = "audit"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[tuple[str, ...]] = ("image", "detections", "mask", "patches")
     gives: ClassVar[str] = "verdict"
 

@@ -54,7 +54,7 @@ class Refine(StageFields):
     method: str = "network"
     weights: str = "embedded"
     threshold: float = 0.45
-    loose: float = 0.06
+    loose: float = 0.025
     grow: float = 0.015
     grow_min: int = 3
     grow_max: int = 80

@@ -55,10 +55,10 @@ def some_of(rows: Sequence[T], share: float) -> list[T]:
 
 
 def data_digest(paths: Sequence[Path]) -> str:
-    """sha256 over names and sizes: tells whether two runs saw the same files."""
+    """sha256 over names and sizes: tells whether two runs saw the same files, wherever they lay."""
     digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(f"{path.name}:{path.stat().st_size}\n".encode())
+    for line in sorted(f"{path.name}:{path.stat().st_size}\n" for path in paths):
+        digest.update(line.encode())
     return digest.hexdigest()[:16]
 
 

@@ -36,6 +36,11 @@ def test_the_digest_tells_data_sets_apart(tmp_path: Path) -> None:
     first = record.data_digest(paths)
     assert record.data_digest(paths[::-1]) == first
     assert record.data_digest(paths[:1]) != first
+    other = [tmp_path / "z" / "a", tmp_path / "c" / "b"]  # folders in another order
+    for path in other:
+        path.parent.mkdir()
+        path.write_bytes(b"12")
+    assert record.data_digest(other) == first
     paths[0].write_bytes(b"123")
     assert record.data_digest(paths) != first
 
