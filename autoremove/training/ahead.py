@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, Protocol, TypeVar, cast
@@ -29,10 +30,11 @@ class Keyed(Protocol):
     def __getitem__(self, key: Any) -> Any: ...
 
 
-def in_processes(made: Keyed, keys: Iterable[Any], workers: int) -> Iterator[Any]:
+def in_processes(made: Keyed, keys: Iterable[Any], workers: int, *, to_gpu: bool = True) -> Iterator[Any]:
     """``made[key]`` for each of the keys in order, its arrays as tensors, made by so many processes.
 
-    Keys are drawn some way ahead of what has been taken. What a process raised is raised here.
+    Keys are drawn some way ahead of what has been taken. What a process raised is raised here. ``to_gpu``:
+    where there is one, put tensors into memory from which it copies them quickly.
     """
     loader: DataLoader[Any] = DataLoader(
         made,  # type: ignore[arg-type]
@@ -40,7 +42,7 @@ def in_processes(made: Keyed, keys: Iterable[Any], workers: int) -> Iterator[Any
         batch_size=None,
         num_workers=workers,
         prefetch_factor=WAITING,
-        pin_memory=torch.cuda.is_available(),
+        pin_memory=to_gpu and torch.cuda.is_available(),
         worker_init_fn=_alone,
         multiprocessing_context="fork",  # pictures are in memory already, and are not copied so
     )
@@ -61,7 +63,7 @@ def read_all(read: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Ma
     if cores < 2 or len(items) < MANY:
         yield from map(read, items)
         return
-    for (made,) in in_processes(_Read(read, items), range(len(items)), cores):
+    for (made,) in in_processes(_Read(read, items), range(len(items)), cores, to_gpu=False):
         # Arrays come back as tensors.
         yield cast(Made, made.numpy() if torch.is_tensor(made) else made)
 
@@ -74,8 +76,11 @@ def processes(wanted: int) -> int:
 def _alone(_: int) -> None:
     """Each process is one of several: threads of its own would only stand in their way.
 
-    The process of the network goes first: while it waits for a core, a GPU waits for it.
+    The process of the network goes first: while it waits for a core, a GPU waits for it. It also decides what
+    Ctrl-C means, which is sent to all; and asked to end, these end.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(0)
     os.nice(5)
 

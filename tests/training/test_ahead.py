@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from typing import Any
 
@@ -83,6 +84,22 @@ def test_keys_come_back_in_order() -> None:
             return np.array([key * key])
 
     assert [int(x) for x in in_processes(Squares(), range(7), 2)] == [0, 1, 4, 9, 16, 25, 36]
+
+
+def test_signals_to_all_are_left_to_the_process_of_the_network() -> None:
+    class Handlers:
+        def __getitem__(self, key: int) -> Any:
+            return np.array([int(signal.getsignal(signal.SIGINT)), int(signal.getsignal(signal.SIGTERM))])
+
+    def stop(number: int, frame: object) -> None:
+        raise AssertionError
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        told = next(in_processes(Handlers(), range(1), 1))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert told.tolist() == [signal.SIG_IGN, signal.SIG_DFL]
 
 
 @pytest.mark.parametrize("many", [1, 1000])
