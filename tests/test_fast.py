@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autoremove.errors import ReviewNeeded
 from benchmarks import fast
 
 
@@ -37,6 +38,22 @@ def test_recipes_are_compared_picture_by_picture(monkeypatch: pytest.MonkeyPatch
     assert told["fast"]["times_faster"] == 2.0
     assert told["fast"]["times_faster_detect"] == 6.0
     assert "times_faster" not in told["people"]
+
+
+def test_a_picture_that_is_put_up_for_review_is_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: clock[0])
+
+    class Filling(Stage):
+        def __call__(self, image: list[Any]) -> list[Any]:
+            if len(image[0]) == 2:
+                raise ReviewNeeded("It is covered.")
+            return super().__call__(image)
+
+    chains = {"people": [Stage("detect", 3.0, clock)], "fast": [Filling("detect", 1.0, clock)]}
+    told = fast.times([np.zeros((size, 1)) for size in (1, 2, 4)], chains)
+    assert told["people"]["runs"] == [3.0, 12.0]
+    assert told["fast"]["times_faster"] == 3.0
 
 
 def test_the_tables_have_a_row_for_each_recipe() -> None:
