@@ -78,6 +78,11 @@ def test_going_on_from_a_number_gives_what_came_then(workers: int) -> None:
     assert [ahead.next()["drawn"].tolist() for _ in range(2)] == first[2:]
 
 
+def test_where_memory_cannot_be_shared_the_thread_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.system", lambda: "Windows")
+    assert int(Ahead(drawn, 1, workers=2).next()["process"]) == os.getpid()
+
+
 def test_keys_come_back_in_order() -> None:
     class Squares:
         def __getitem__(self, key: int) -> Any:
