@@ -53,11 +53,13 @@ def of_detector(data: Path, weights: Path, sizes: Sequence[int]) -> Figures:
 
 def of_masknet(data: Path, weights: Path, sizes: Sequence[int]) -> Figures:
     """Mean IoU of persons given true boxes, in the network's own frame."""
+    from autoremove.models.checkpoints import header
     from autoremove.training.boxmask import BoxMaskConfig, BoxMaskTask
     from autoremove.training.settings import read_config
 
     config = read_config(BoxMaskConfig, "masknet-continue", None, [])
-    config = replace(config, data=(str(data / "instances" / "train"),), start=str(weights))
+    own = int(header(weights)["side"])
+    config = replace(config, data=(str(data / "instances" / "train"),), start=str(weights), side=own)
 
     def task_at(size: int) -> BoxMaskTask:
         return BoxMaskTask(replace(config, side=size))
