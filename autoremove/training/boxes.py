@@ -10,11 +10,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
 
 from autoremove.errors import InputError
 from autoremove.training.ahead import read_all
-from autoremove.training.instances import IGNORE, LabelledPicture, find_picture, read_instances
+from autoremove.training.instances import IGNORE, LabelledPicture, find_picture, read_instances, read_pixels
 from autoremove.types import Image
 
 GREY = 114
@@ -62,7 +61,7 @@ def read_boxed(folder: Path, labels: tuple[str, ...], max_side: int) -> Iterator
 
 
 def _from_yolo(folder: Path, path: Path, classes: int) -> BoxedPicture:
-    image = _pixels(find_picture(folder / "images", path.stem))
+    image = read_pixels(find_picture(folder / "images", path.stem))
     rows = np.array(
         [line.split() for line in path.read_text().splitlines() if line.strip()], np.float32
     ).reshape(-1, 5)
@@ -122,15 +121,10 @@ def read_backgrounds(
 
     def read(path: Path) -> BoxedPicture:
         weight = HARD if path.name in seen else EASY
-        return shrunk(BoxedPicture(_pixels(path), *none, weight, unknown), max_side)
+        return shrunk(BoxedPicture(read_pixels(path), *none, weight, unknown), max_side)
 
     kept = [path for path in sorted(folder.iterdir()) if path.name not in seen or path.name in looked_at]
     yield from read_all(read, [path for path in kept if path.is_file()])
-
-
-def _pixels(path: Path) -> Image:
-    with PillowImage.open(path) as opened:
-        return np.asarray(opened.convert("RGB"))
 
 
 def shrunk(picture: BoxedPicture, max_side: int) -> BoxedPicture:

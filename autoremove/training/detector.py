@@ -137,8 +137,8 @@ class DetectorTask(Averaged):
 
     def _as_tensors(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         columns = {name: torch.as_tensor(c).to(self.device, non_blocking=True) for name, c in batch.items()}
-        pixels = columns.pop("img").permute(0, 3, 1, 2).float() / 255
-        return {"img": pixels.contiguous(memory_format=torch.channels_last), **columns}
+        pixels = _as_input(columns.pop("img")).contiguous(memory_format=torch.channels_last)
+        return {"img": pixels, **columns}
 
     def _picture(
         self, size: int, mosaic: float, rng: np.random.Generator
@@ -159,7 +159,7 @@ class DetectorTask(Averaged):
         found: list[Tensor] = []
         for start in range(0, len(pictures), 8):
             part = [letterboxed(p, self.config.validation_size)[0] for p in pictures[start : start + 8]]
-            out = self.average(_as_input(np.stack(part)).to(self.device))
+            out = self.average(_as_input(torch.from_numpy(np.stack(part)).to(self.device)))
             raw = out[0] if isinstance(out, tuple) else out
             found += [
                 f.cpu()
@@ -254,8 +254,8 @@ def _network(config: DetectorConfig) -> Any:
     return net
 
 
-def _as_input(images: NDArray[np.uint8]) -> Tensor:
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255
+def _as_input(images: Tensor) -> Tensor:
+    return images.permute(0, 3, 1, 2).float() / 255
 
 
 def run(

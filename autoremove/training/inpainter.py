@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from autoremove.errors import DeviceError
 from autoremove.models.families import NETWORKS
@@ -123,8 +124,8 @@ class InpainterTask:
         decay = self.config.ema_decay
         if not self.config.start:
             decay = min(decay, (1 + self.taken) / (10 + self.taken))
-        for mean, value in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-            mean.lerp_(value, 1 - decay)
+        means, values = (tuple(network.parameters()) for network in (self.average, self.generator))
+        get_ema_multi_avg_fn(decay)(means, values, None)  # type: ignore[no-untyped-call]
         for mean, value in zip(self.average.buffers(), self.generator.buffers(), strict=True):
             mean.copy_(value)
 

@@ -52,6 +52,12 @@ def find_picture(folder: Path, name: str) -> Path:
     raise InputError(f"{folder} has no picture called {name}.", hint="Check the data set's folders.")
 
 
+def read_pixels(path: Path) -> Image:
+    """A picture as RGB."""
+    with PillowImage.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
 def read_instances(folder: Path) -> Iterator[LabelledPicture]:
     """Yield every picture of a data set in the `instances` form (README, "Measuring on your own data")."""
     table = folder / "instances.jsonl"
@@ -64,9 +70,7 @@ def read_instances(folder: Path) -> Iterator[LabelledPicture]:
 
 
 def _read_row(folder: Path, row: dict[str, Any]) -> LabelledPicture:
-    path = find_picture(folder / "images", row["name"])
-    with PillowImage.open(path) as picture:
-        image = np.asarray(picture.convert("RGB"))
+    image = read_pixels(find_picture(folder / "images", row["name"]))
     with PillowImage.open(folder / "masks" / f"{row['name']}.png") as picture:
         ids = np.asarray(picture)
     objects = tuple((int(item["id"]), str(item["label"])) for item in row["instances"])

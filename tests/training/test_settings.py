@@ -24,8 +24,8 @@ def test_every_shipped_file_is_the_settings_of_its_network(file: Path) -> None:
     kind = KINDS.get(file.stem.partition("-")[0])
     config = read_config(kind, file.stem, None, []) if kind else read_settings(file)
     told = yaml.safe_load(file.read_text())
-    same = [name for name in told if name != "stages" and listed(getattr(config, name)) != told[name]]
-    assert told and not same
+    unlike = [name for name in told if name != "stages" and listed(getattr(config, name)) != told[name]]
+    assert told and not unlike
 
 
 def listed(value: Any) -> Any:
