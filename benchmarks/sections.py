@@ -77,13 +77,19 @@ def _detect(result: Figures) -> list[Table]:
 
 def _mask(result: Figures) -> list[Table]:
     keys = {"iou": ".3f", "uncovered": ".2%", "area_ratio": ".2f", "objects": "d"}
-    rows = [
-        [name, *[number(figures[key], form) for key, form in keys.items()]]
-        for name, figures in result["classes"].items()
-        if figures["objects"] >= 5 or name.startswith("all-")
-    ]
-    classes = [["class (5 objects and more)", "IoU", "uncovered", "area ratio", "objects"], *rows]
-    return [mask_table(result), classes, causes_table(result["causes"], "objects")]
+
+    def table(what: str, groups: Figures, least: int) -> Table:
+        rows = [
+            [name, *[number(figures[key], form) for key, form in keys.items()]]
+            for name, figures in groups.items()
+            if figures["objects"] >= least or name.startswith("all-")
+        ]
+        return [[what, "IoU", "uncovered", "area ratio", "objects"], *rows]
+
+    # Figures of former versions tell no sizes.
+    sizes = [table("longer side", result["sizes"], 1)] if "sizes" in result else []
+    classes = table("class (5 objects and more)", result["classes"], 5)
+    return [mask_table(result), classes, *sizes, causes_table(result["causes"], "objects")]
 
 
 def _inpaint(result: Figures) -> list[Table]:

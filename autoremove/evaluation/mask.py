@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ LEAST_PIXELS = 16
 
 POOR = 0.75
 """A mask is poor below this overlap (IoU); a part is missing, or it is loose, below this share."""
+
+SIDES = (32, 64, 128)
+"""Bounds of the groups by size: pixels of an object's longer side."""
 
 WRONG = 0.3
 """Below this overlap the mask is of something else."""
@@ -73,16 +77,18 @@ class Tally:
 
 @dataclass
 class Groups:
-    """Tallies of all objects, of each class, and what the poor masks have in common."""
+    """Tallies of all objects, of each class and size, and what the poor masks have in common."""
 
     all: Tally = field(default_factory=Tally)
     of: dict[str, Tally] = field(default_factory=dict)
+    sized: tuple[Tally, ...] = field(default_factory=lambda: tuple(Tally() for _ in range(len(SIDES) + 1)))
     poor: Counts = field(default_factory=Counts)
     objects: Counts = field(default_factory=Counts)
 
     def add(self, label: str, given: ObjectMask, truth: Mask, ignore: Mask) -> float:
         """Take in one mask; its overlap."""
-        for tally in (self.all, self.of.setdefault(label, Tally())):
+        size = int(np.searchsorted(SIDES, max(np.ptp(places) + 1 for places in np.nonzero(truth)), "right"))
+        for tally in (self.all, self.of.setdefault(label, Tally()), self.sized[size]):
             tally.add(given, truth, ignore)
         return self.all.ious[-1]
 
@@ -97,6 +103,13 @@ class Groups:
             tally = pooled([self.of[member] for member in members])
             rows[name] = {"iou": tally.iou, **tally.figures()}
         return rows
+
+    def sizes(self) -> dict[str, dict[str, Any]]:
+        """The same by the objects' longer side, persons and all others together."""
+        between = [f"{low} to {high} px" for low, high in pairwise(SIDES)]
+        names = [f"under {SIDES[0]} px", *between, f"from {SIDES[-1]} px"]
+        rows = zip(names, self.sized, strict=True)
+        return {name: {"iou": tally.iou, **tally.figures()} for name, tally in rows if tally.ious}
 
 
 def pooled(tallies: Sequence[Tally]) -> Tally:
@@ -125,8 +138,9 @@ def evaluate_mask(
     over objects whose box it found (IoU 0.5); ``found``: the share of those classes' objects that it found.
     ``uncovered``: object pixels outside the object's own grown mask, over all object pixels; ``area_ratio``:
     grown pixels over object pixels; both over all objects with their true boxes, ``person`` beside.
-    ``classes`` in the result: the same by class and group. ``causes``: what masks with an overlap below 0.75
-    have in common, beside all objects. ``sheet``: a PNG of the twenty worst masks of the first method.
+    ``classes`` and ``sizes`` in the result: the same by class and group, and by longer side. ``causes``: what
+    masks with an overlap below 0.75 have in common, beside all objects. ``sheet``: a PNG of the twenty worst
+    masks of the first method.
     """
     if not is_instances(folder):
         raise InputError(
@@ -236,6 +250,7 @@ def _figures(given: Groups, found: Groups, seen: dict[str, list[bool]]) -> dict[
         "objects": everything["objects"],
         "person": given.of.get("person", Tally()).figures(),
         "classes": given.classes(),
+        "sizes": given.sizes(),
         "causes": {"poor": given.poor.figures(), "objects": given.objects.figures()},
     }
 

@@ -83,8 +83,15 @@ def placed(
     )
     canvas.pixels[y1:y2, x1:x2] = drawn
     columns = [2, 1, 0, 3] if flip else [0, 1, 2, 3]
-    scaled = picture.xyxy[:, columns] * np.array([matrix[0, 0], sy] * 2) + np.array([matrix[0, 2], ty] * 2)
+    scaled, doubtful = (
+        boxes[:, columns] * np.array([matrix[0, 0], sy] * 2) + np.array([matrix[0, 2], ty] * 2)
+        for boxes in (picture.xyxy, picture.doubtful)
+    )
     canvas.doubt(np.array(region, np.float32), picture.unknown)
+    inside = doubtful.clip(0, np.array([x2 - x1, y2 - y1] * 2)) + np.array([x1, y1] * 2)
+    for box, kind in zip(inside, picture.doubtful_kind.tolist(), strict=True):
+        if (box[2:] - box[:2] >= 1).all():
+            canvas.doubt(box, bits_of([kind]))
     canvas.settle(scaled, picture.kind, region)
     if picture.unclear is not None:
         hidden = cv2.warpAffine(

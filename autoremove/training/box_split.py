@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoremove.errors import InputError
+from autoremove.training import beside
 from autoremove.training.boxes import BoxedPicture, read_backgrounds, read_boxed
 from autoremove.training.record import some_of
 
@@ -28,6 +29,9 @@ def read_split(
         held_out = pictures[:: config.hold_out]
         pictures = [p for number, p in enumerate(pictures) if number % config.hold_out]
     pictures = some_of(pictures, share)
+    if config.beside:
+        found = beside.read(Path(config.beside))
+        pictures = [beside.with_finds(p, found.get(p.name, ()), config.labels) for p in pictures]
     if config.backgrounds:
         found, empty = (
             Path(name) if name else None for name in (config.backgrounds_found, config.backgrounds_empty)

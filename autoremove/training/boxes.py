@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -29,7 +29,9 @@ class BoxedPicture:
 
     ``unknown``: bits of the classes that may be in it without a label; their absence must not be taught, but
     within the labelled boxes of the same class.
-    ``unclear``: H x W bool or None, where nothing is known of any class.
+    ``unclear``: H x W bool or None, where nothing is known of any class. ``doubtful`` M x 4 and
+    ``doubtful_kind`` M: boxes in which an object of that class may be without a label. ``name``: see
+    :func:`key_of`.
     """
 
     image: Image
@@ -38,10 +40,18 @@ class BoxedPicture:
     weight: float = 1.0
     unknown: int = 0
     unclear: NDArray[np.bool_] | None = None
+    doubtful: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    doubtful_kind: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    name: str = ""
 
     def labels_all(self, kind: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Of N class indices, which have a label wherever they are in it."""
         return np.asarray(self.unknown >> kind & 1 == 0)
+
+
+def key_of(folder: Path, name: str) -> str:
+    """What a picture of a data set is called among those of several."""
+    return f"{folder.name}/{name}"
 
 
 def bits_of(kinds: Iterable[int]) -> int:
@@ -54,7 +64,8 @@ def read_boxed(folder: Path, labels: tuple[str, ...], max_side: int) -> Iterator
     if (folder / "instances.jsonl").exists():
         for picture in read_instances(folder):
             if "object only" not in picture.source:
-                yield shrunk(_from_instances(picture, labels), max_side)
+                boxed = replace(_from_instances(picture, labels), name=key_of(folder, picture.name))
+                yield shrunk(boxed, max_side)
         return
     paths = sorted((folder / "labels").glob("*.txt"))
     yield from read_all(lambda path: shrunk(_from_yolo(folder, path, len(labels)), max_side), paths)
@@ -70,7 +81,8 @@ def _from_yolo(folder: Path, path: Path, classes: int) -> BoxedPicture:
     xyxy = np.concatenate([centre - half, centre + half], 1) * np.array([width, height] * 2, np.float32)
     # Person boxes: of all further classes such a folder says nothing.
     unknown = bits_of(range(1, classes))
-    return BoxedPicture(image, xyxy.astype(np.float32), rows[:, 0].astype(np.int64), 1.0, unknown)
+    kinds = rows[:, 0].astype(np.int64)
+    return BoxedPicture(image, xyxy.astype(np.float32), kinds, 1.0, unknown, name=key_of(folder, path.stem))
 
 
 def _from_instances(picture: LabelledPicture, labels: tuple[str, ...]) -> BoxedPicture:
@@ -88,9 +100,8 @@ def _from_instances(picture: LabelledPicture, labels: tuple[str, ...]) -> BoxedP
         unknown = bits_of(range(len(labels)))
     weight = 1.0 if picture.fully_labelled else 0.3
     xyxy = np.array(boxes, np.float32).reshape(-1, 4)
-    return BoxedPicture(
-        picture.image, xyxy, np.array(kinds, np.int64), weight, unknown, unclear if unclear.any() else None
-    )
+    told = (xyxy, np.array(kinds, np.int64), weight, unknown, unclear if unclear.any() else None)
+    return BoxedPicture(picture.image, *told)
 
 
 HARD = 1.0
@@ -137,7 +148,8 @@ def shrunk(picture: BoxedPicture, max_side: int) -> BoxedPicture:
     unclear = picture.unclear
     if unclear is not None:
         unclear = cv2.resize(unclear.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    return replace(picture, image=image, xyxy=picture.xyxy * np.float32(scale), unclear=unclear)
+    xyxy, doubtful = (boxes * np.float32(scale) for boxes in (picture.xyxy, picture.doubtful))
+    return replace(picture, image=image, xyxy=xyxy, unclear=unclear, doubtful=doubtful)
 
 
 def letterboxed(picture: BoxedPicture, size: int) -> tuple[Image, NDArray[np.float32]]:

@@ -18,6 +18,12 @@ from autoremove.types import Image
 CACHE_MARGIN = 0.5
 """Context kept in memory round each box, so that a jittered box still has its surroundings."""
 
+FEW = (20.0, 112.0)
+"""Longer side in pixels of a crop that is seen with few: boxes of 14 to 80 and their margin."""
+
+NARROW = (0.35, 1.0)
+"""The shorter side over the longer one."""
+
 
 @dataclass(frozen=True)
 class BoxMaskConfig:
@@ -28,7 +34,8 @@ class BoxMaskConfig:
     ``eyes``: safetensors of a YOLO11n detector whose backbone is the encoder; empty = a U-Net from nothing.
     ``eyes_rate``: share of the learning rate with which that backbone goes on learning.
     ``overlap`` 0..1: share of the samples into which another object is pasted, before or behind the one that
-    is asked for: people stand together, and few labelled ones do.
+    is asked for: people stand together, and few labelled ones do. ``coarse`` 0..1: share of the samples that
+    are seen with few pixels, as things far away are; most labelled ones are near.
     ``start``: safetensors of a trained MaskNet to go on from, instead of ``eyes``. ``muon``,
     ``precision`` and ``workers``: see :class:`~autoremove.training.detector.DetectorConfig`.
     """
@@ -46,6 +53,7 @@ class BoxMaskConfig:
     weight_decay: float = 0.02
     jitter: float = 0.08
     overlap: float = 0.0
+    coarse: float = 0.0
     ema: float = 0.995
     minimum_side: int = 14
     person_weight: float = 3.0
@@ -143,11 +151,31 @@ def jittered(
     size = (config.side, config.side)
     pixels = cv2.warpAffine(crop.pixels, matrix, size, borderMode=cv2.BORDER_REPLICATE)
     truth = cv2.warpAffine(crop.truth, matrix, size, flags=cv2.INTER_NEAREST)
+    if rng.random() < config.coarse:
+        pixels = coarsened(np.asarray(pixels), rng)
     colour = recoloured(np.asarray(pixels), rng).astype(np.float32).transpose(2, 0, 1) / 255
     planes = np.concatenate([colour, masknet.box_map(box, window, config.side)[None]])
     if rng.random() < 0.5:
         planes, truth = planes[:, :, ::-1], truth[:, ::-1]
     return np.ascontiguousarray(planes), np.ascontiguousarray(truth)
+
+
+def coarsened(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A crop as if it had few pixels in its picture, four times in five more high than wide."""
+    side = pixels.shape[0]
+    longer = float(np.exp(rng.uniform(*np.log(FEW))))
+    shorter = longer * rng.uniform(*NARROW)
+    width, height = (shorter, longer) if rng.random() < 0.8 else (longer, shorter)
+    size = (max(4, min(side, round(width))), max(4, min(side, round(height))))
+    few = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    # The same resampling as where a small window of a picture is enlarged for the network.
+    return np.asarray(
+        cv2.warpAffine(few, _enlarge(size, side), (side, side), borderMode=cv2.BORDER_REPLICATE)
+    )
+
+
+def _enlarge(size: tuple[int, int], side: int) -> NDArray[np.float64]:
+    return masknet.to_window((0.0, 0.0, float(size[0]), float(size[1])), (side, side))
 
 
 def recoloured(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -35,8 +35,9 @@ class DetectorConfig:
     of the others is learnt from, evenly spread, for curves over the number of pictures. ``cutouts``: a
     data set with masks whose objects are pasted into other pictures, ``paste`` of them a picture at most.
     ``backgrounds``: a folder of pictures without people; ``backgrounds_found`` and ``backgrounds_empty``:
-    see `read_backgrounds`. ``mosaic`` 0..1: the share of pictures made of four, up to ``mosaic_until`` of the
-    run; ``focus``: see `augmented`.
+    see `read_backgrounds`. ``beside``: what is found in the pictures of ``data`` without a label, see
+    :mod:`autoremove.training.beside`. ``mosaic`` 0..1: the share of pictures made of four, up to
+    ``mosaic_until`` of the run; ``focus``: see `augmented`.
     ``muon``: above 0, the kernels of hidden convolutions are trained by Muon at this multiple of the learning
     rate instead of AdamW. ``precision``: auto (bfloat16 where the hardware has it), float32 or bfloat16.
     ``workers``: processes that make the pictures, for a GPU; 0 = one thread.
@@ -51,6 +52,7 @@ class DetectorConfig:
     backgrounds: str = ""
     backgrounds_found: str = ""
     backgrounds_empty: str = ""
+    beside: str = ""
     labels: tuple[str, ...] = ("person",)
     architecture: str = "yolo11n"
     start: str = ""

@@ -21,6 +21,9 @@ from autoremove.types import Image
 UNCLEAR = 0.3
 """Share of a find on pixels of which nothing is known from which it is not taken for a false one."""
 
+DOUBTFUL = 0.4
+"""Overlap (IoU) with a doubtful box of its class from which a find is not taken for a false one."""
+
 WITHIN = 0.7
 """Share of a find in a labelled box of its class from which it shows that object, or a part of it."""
 
@@ -60,6 +63,7 @@ class RescorerConfig:
     backgrounds: str = ""
     backgrounds_found: str = ""
     backgrounds_empty: str = ""
+    beside: str = ""
     labels: tuple[str, ...] = ("person",)
     picture_side: int = 640
     side: int = 128
@@ -176,6 +180,8 @@ def _known(picture: BoxedPicture, boxes: Boxes) -> Boxes:
         unclear = picture.unclear is not None and picture.unclear[y1 : y2 + 1, x1 : x2 + 1].mean() > UNCLEAR
         seen = min(box[2] - box[0], box[3] - box[1]) >= SMALLEST
         told = labelled or _shows_part(box, picture.xyxy[picture.kind == kind])
+        doubtful = overlap(box, picture.doubtful[picture.doubtful_kind == kind]).max(initial=0.0)
+        told = told and doubtful < DOUBTFUL
         kept.append(bool(seen and (right or (told and not unclear))))
     return boxes[np.array(kept, bool)]
 

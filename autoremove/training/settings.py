@@ -14,6 +14,8 @@ from autoremove.errors import UsageError
 
 Config = TypeVar("Config")
 
+CONFIGS = Path(__file__).parent / "configs"
+
 
 def read_config(kind: type[Config], shipped: str, file: Path | None, assignments: Sequence[str]) -> Config:
     """A config of ``kind`` from ``file`` (default: the shipped one of that name) and assignments over it.
@@ -27,14 +29,14 @@ def read_config(kind: type[Config], shipped: str, file: Path | None, assignments
 def read_values(shipped: str, file: Path | None, assignments: Sequence[str]) -> dict[str, Any]:
     """The plain values of a settings file with the assignments over them, read as YAML; UsageError if not.
 
-    ``file`` may be the name of a shipped one.
+    ``file`` may be the name of a shipped one. ``base`` in a file is the name of a shipped one, too: what the
+    file does not say is taken from there.
     """
-    configs = Path(__file__).parent / "configs"
-    path = file or configs / f"{shipped}.yaml"
-    if not path.is_file() and (configs / f"{path}.yaml").is_file():
-        path = configs / f"{path}.yaml"
+    path = file or CONFIGS / f"{shipped}.yaml"
+    if not path.is_file() and (CONFIGS / f"{path}.yaml").is_file():
+        path = CONFIGS / f"{path}.yaml"
     try:
-        values: dict[str, Any] = yaml.safe_load(path.read_text()) or {}
+        values = _read(path)
         for assignment in assignments:
             key, equals, text = assignment.partition("=")
             if not equals:
@@ -43,6 +45,13 @@ def read_values(shipped: str, file: Path | None, assignments: Sequence[str]) -> 
     except (OSError, yaml.YAMLError) as error:
         raise UsageError(f"The settings {path} cannot be read ({error}).") from error
     return values
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A settings file over those that it builds on."""
+    values: dict[str, Any] = yaml.safe_load(path.read_text()) or {}
+    base = values.pop("base", None)
+    return values if base is None else {**_read(CONFIGS / f"{base}.yaml"), **values}
 
 
 def _value(text: str) -> Any:

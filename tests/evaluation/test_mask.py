@@ -51,6 +51,13 @@ def test_short_masks_leave_a_rim_uncovered(folder):
     assert result["person"]["uncovered"] == pytest.approx(1 - person)
 
 
+def test_sizes_are_told_apart_by_the_longer_side(folder):
+    sizes = evaluate_mask(folder, {"box": boxes_grown(shrink=2)})["sizes"]
+    assert {name: row["objects"] for name, row in sizes.items()} == {"under 32 px": 1, "64 to 128 px": 1}
+    assert sizes["under 32 px"]["iou"] == pytest.approx(6 * 16 / (10 * 20))
+    assert sizes["64 to 128 px"]["iou"] == pytest.approx(26 * 76 / (30 * 80))
+
+
 def test_growth_costs_area(folder):
     result = evaluate_mask(folder, {"box": boxes_grown(grow=2)})
     assert result["uncovered"] == 0.0

@@ -14,7 +14,7 @@ from autoremove.errors import InputError
 from autoremove.models import masknet
 from autoremove.training import boxmask
 from autoremove.training.boxmask import BoxMaskConfig, BoxMaskTask, jittered, loss_of, read_crops
-from autoremove.training.boxmask_data import overlapped
+from autoremove.training.boxmask_data import coarsened, overlapped
 from autoremove.training.instances import IGNORE
 from autoremove.training.loop import LoopConfig
 from tests.cases import labelled
@@ -87,6 +87,24 @@ def test_a_pasted_object_hides_the_one_asked_for_or_is_hidden_by_it(config: BoxM
         assert hidden[-1] <= 0.6
     assert max(hidden) > 0.2 and min(hidden) == 0.0
     np.testing.assert_array_equal(person.truth, read_crops(Path(config.data[0]), config)[0].truth)
+
+
+def test_a_crop_seen_with_few_pixels_shows_the_same_without_detail() -> None:
+    rng = np.random.default_rng(0)
+    shape = np.zeros((96, 96, 3), np.uint8)
+    shape[24:72, 36:60] = 200
+    stripes = np.zeros_like(shape)
+    stripes[:, ::2] = 255
+    left = []
+    for _ in range(40):
+        coarse = coarsened(shape, rng)
+        assert coarse.shape == shape.shape and coarse.dtype == np.uint8
+        assert np.abs(coarse.astype(int) - shape).mean() < 15
+        # The middle of what is shown stays where it was.
+        ys, xs = np.nonzero(coarse[..., 0] > 100)
+        assert abs(ys.mean() - 47.5) < 4 and abs(xs.mean() - 47.5) < 4
+        left.append(coarsened(stripes, rng).std() / stripes.std())
+    assert max(left) > 0.3 and np.median(left) < 0.15
 
 
 def test_ignored_pixels_teach_nothing() -> None:

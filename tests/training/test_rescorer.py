@@ -56,6 +56,7 @@ def picture(unknown: int = 0, unclear: tuple[slice, slice] | None = None) -> Box
 RIGHT = [32.0, 20, 60, 80]
 WRONG = [80.0, 20, 110, 80]
 OTHER = [30.0, 20, 60, 80]
+BESIDE = np.array([[82, 25, 112, 85]], np.float32)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,8 @@ OTHER = [30.0, 20, 60, 80]
         (picture(unknown=0b01), [RIGHT, OTHER]),  # persons may stand there without a label
         (picture(unknown=0b10), [RIGHT, WRONG]),  # dogs may
         (picture(unclear=(slice(0, 100), slice(70, 120))), [RIGHT, OTHER]),
+        (replace(picture(), doubtful=BESIDE, doubtful_kind=np.zeros(1, np.int64)), [RIGHT, OTHER]),
+        (replace(picture(), doubtful=BESIDE, doubtful_kind=np.ones(1, np.int64)), [RIGHT, WRONG, OTHER]),
     ],
 )
 def test_what_may_be_true_is_not_taken_for_false(shown: BoxedPicture, learnt: list[list[float]]) -> None:
