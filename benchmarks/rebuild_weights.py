@@ -71,11 +71,14 @@ class Plan:
         cut = f"cutouts={masks}"
         begun = [self._train("detector", "detector-first", 0.3, *boxes, sets=(cut,))] if self.begin else []
         empty = (f"backgrounds={self.data / 'scenes' / 'train'}", f"backgrounds_found={found}")
-        empty += (f"backgrounds_empty={EMPTY}",)
+        beside = self.output / "beside.json"
+        empty += (f"backgrounds_empty={EMPTY}", f"beside={beside}")
+        search = (sys.executable, "benchmarks/unlabelled.py", *boxes, "--weights", str(known))
         held_out = self.output / "held-out"
         return [
             *begun,
             Step("backgrounds", self._look_for_people(known, found.parent)),
+            Step("unlabelled", (*search, "-o", str(beside))),
             self._train(
                 "detector",
                 "detector",

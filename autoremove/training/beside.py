@@ -20,8 +20,10 @@ from autoremove.training.boxes import BoxedPicture
 DOUBT = 0.3
 """Score from which a find beside the labels leaves it open whether something is there."""
 
-SURE = 0.6
-"""Score from which a find of a class that its picture does not label is taken for a label."""
+SURE, SURER = 0.6, 0.8
+"""Scores from which a find is taken for a label: of a class that its picture does not label, and of one that
+it does. Of forty persons found from 0.8 on where persons are labelled, 39 were persons.
+"""
 
 
 class Find(NamedTuple):
@@ -51,13 +53,13 @@ def read(path: Path) -> dict[str, list[Find]]:
 
 
 def with_finds(picture: BoxedPicture, finds: Iterable[Find], labels: Sequence[str]) -> BoxedPicture:
-    """The picture with labels for sure finds of classes that it does not label, and doubts for the rest."""
+    """The picture with labels for sure finds, and doubts for the rest."""
     size = np.array([picture.image.shape[1], picture.image.shape[0]] * 2, np.float32)
     known = [find for find in finds if find.label in labels and find.score >= DOUBT]
     boxes = np.array([find.box for find in known], np.float32).reshape(-1, 4) * size
     kinds = np.array([labels.index(find.label) for find in known], np.int64)
     score = np.array([find.score for find in known], np.float32)
-    sure = ~picture.labels_all(kinds) & (score >= SURE)
+    sure = score >= np.where(picture.labels_all(kinds), SURER, SURE)
     return replace(
         picture,
         xyxy=np.concatenate([picture.xyxy, boxes[sure]]),
