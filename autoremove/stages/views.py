@@ -62,8 +62,8 @@ class Effort:
 
 
 # What other plans find is told by benchmarks/looks.py. Sizes in between, each seen once, tell as much as half
-# as many seen straight and mirrored. Only the finest is worth being seen twice: seen once, the plan is a third
-# cheaper, and AP50 of persons 0.003 lower on held-out pictures and 0.011 where people are small.
+# as many seen straight and mirrored. Only the finest is worth being seen twice: seen once, the plan costs a
+# third less, and AP50 of persons is 0.003 lower on held-out pictures and 0.011 where people are small.
 EFFORTS = {
     "fast": Effort(
         whole=((0.4, False), (0.6, True), (1.0, False)), scale=0.8, most=1.0, finest=(True,), whole_only=True
