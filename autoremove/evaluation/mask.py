@@ -149,10 +149,9 @@ def evaluate_mask(
     given = {name: Groups() for name in methods}
     found = {name: Groups() for name in methods}
     seen: dict[str, list[bool]] = {"person": [], "all": []}
-    worst, pictures = Worst(), 0
-    total = count_pictures(folder)
+    worst, pictures, total = Worst(), 0, count_pictures(folder)
     rows = spread(read_instances(folder), total, limit)
-    for picture in tqdm(rows, "mask", total=min(total, limit or total), disable=None):
+    for picture in tqdm(rows, "mask", min(total, limit or total), disable=None):
         pictures += 1
         objects = list(true_objects(picture))
         _with_true_boxes(picture, objects, methods, given, worst if sheet else None)

@@ -88,18 +88,32 @@ def placed(
         for boxes in (picture.xyxy, picture.doubtful)
     )
     canvas.doubt(np.array(region, np.float32), picture.unknown)
-    inside = doubtful.clip(0, np.array([x2 - x1, y2 - y1] * 2)) + np.array([x1, y1] * 2)
-    for box, kind in zip(inside, picture.doubtful_kind.tolist(), strict=True):
-        if (box[2:] - box[:2] >= 1).all():
-            canvas.doubt(box, bits_of([kind]))
+    for box, kind in zip(*_clipped_to(region, doubtful, picture.doubtful_kind), strict=True):
+        canvas.doubt(box, bits_of([int(kind)]))
     canvas.settle(scaled, picture.kind, region)
     if picture.unclear is not None:
-        hidden = cv2.warpAffine(
-            picture.unclear.astype(np.uint8), matrix, (x2 - x1, y2 - y1), flags=cv2.INTER_NEAREST
-        )
-        for cy, cx in {(y // CELL, x // CELL) for y, x in np.argwhere(hidden) + np.array([y1, x1])}:
-            canvas.unknown[cy, cx] |= EVERY
+        _hide(canvas, picture.unclear, matrix, region)
     return _clipped(scaled.astype(np.float32), picture.kind, canvas, region)
+
+
+def _hide(
+    canvas: Canvas, unclear: NDArray[np.bool_], matrix: NDArray[np.float64], region: tuple[int, int, int, int]
+) -> None:
+    """Say of what is unclear in a picture, drawn into a region by this map, that nothing is known there."""
+    x1, y1, x2, y2 = region
+    hidden = cv2.warpAffine(unclear.astype(np.uint8), matrix, (x2 - x1, y2 - y1), flags=cv2.INTER_NEAREST)
+    for cy, cx in {(y // CELL, x // CELL) for y, x in np.argwhere(hidden) + np.array([y1, x1])}:
+        canvas.unknown[cy, cx] |= EVERY
+
+
+def _clipped_to(
+    region: tuple[int, int, int, int], xyxy: NDArray[np.float32], kind: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """What of boxes in a region is seen there, as boxes of the canvas."""
+    size, shift = np.array([region[2] - region[0], region[3] - region[1]] * 2), np.array(region[:2] * 2)
+    inside = xyxy.clip(0, size)
+    seen = (inside[:, 2:] - inside[:, :2] >= 1).all(1)
+    return (inside[seen] + shift).astype(np.float32), kind[seen]
 
 
 def _begin(room: float, length: float, towards: float | None, rng: np.random.Generator) -> float:

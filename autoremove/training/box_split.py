@@ -30,8 +30,8 @@ def read_split(
         pictures = [p for number, p in enumerate(pictures) if number % config.hold_out]
     pictures = some_of(pictures, share)
     if config.beside:
-        found = beside.read(Path(config.beside))
-        pictures = [beside.with_finds(p, found.get(p.name, ()), config.labels) for p in pictures]
+        finds = beside.read(Path(config.beside))
+        pictures = [beside.with_finds(p, finds.get(p.name, ()), config.labels) for p in pictures]
     if config.backgrounds:
         found, empty = (
             Path(name) if name else None for name in (config.backgrounds_found, config.backgrounds_empty)
