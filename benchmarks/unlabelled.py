@@ -1,8 +1,8 @@
 """Look for what training pictures show without a label: what the embedded detector finds beside the labels.
 
 Of what it finds surely, most is there: people in the background, the cars of pictures that label people only.
-A training with `--set beside=FILE` does not teach that nothing is there, and learns what is found very surely
-of classes that a picture does not label at all (:mod:`autoremove.training.beside`):
+A training with `--set beside=FILE` takes the surest finds for labels, and does not teach that nothing is
+where the others are (:mod:`autoremove.training.beside`):
 
     python benchmarks/unlabelled.py --data DATA/person_boxes --data DATA/instances/train -o beside.json
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,9 @@ from autoremove.evaluation.labelled import Boxed, count_pictures, read_boxed
 from autoremove.models.boxes import areas, common, overlap
 from autoremove.training.beside import Find, write
 from autoremove.training.boxes import key_of
-from autoremove.types import Detections
+from autoremove.types import Detections, Image
+
+Finding = Callable[[list[Image]], list[Detections]]
 
 TRUSTED = ("person", "car")
 """Classes with so many objects held out that a score says something: in pictures of clothes 456 giraffes
@@ -50,13 +52,13 @@ def beside(picture: Boxed, found: Detections) -> list[Find]:
     return finds
 
 
-def look(folder: Path, stage: object, limit: int | None) -> Iterator[tuple[str, list[Find]]]:
+def look(folder: Path, find: Finding, limit: int | None) -> Iterator[tuple[str, list[Find]]]:
     """Each picture's name with what it shows besides."""
     from tqdm import tqdm
 
     total = min(count_pictures(folder), limit or sys.maxsize)
     for picture in tqdm(read_boxed(folder, limit), folder.name, total, disable=None):
-        yield key_of(folder, picture.name), beside(picture, stage([picture.image])[0])  # type: ignore[operator]
+        yield key_of(folder, picture.name), beside(picture, find([picture.image])[0])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -45,11 +45,13 @@ def write(path: Path, found: Mapping[str, Sequence[Find]]) -> None:
 
 
 def read(path: Path) -> dict[str, list[Find]]:
-    """What :func:`write` wrote; raises InputError where there is no such file."""
-    if not path.is_file():
-        raise InputError(f"There is no {path}.", hint="benchmarks/unlabelled.py makes it.")
-    told = json.loads(path.read_text())
-    return {key: [Find(row[0], row[1], tuple(row[2:])) for row in rows] for key, rows in told.items()}
+    """What :func:`write` wrote; raises InputError for a file that is not there or holds something else."""
+    try:
+        told = json.loads(path.read_text())
+        return {key: [Find(row[0], row[1], tuple(row[2:])) for row in rows] for key, rows in told.items()}
+    except (OSError, ValueError, AttributeError, TypeError, IndexError) as error:
+        hint = "benchmarks/unlabelled.py makes it."
+        raise InputError(f"{path} holds no finds beside labels ({error!r}).", hint=hint) from error
 
 
 def with_finds(picture: BoxedPicture, finds: Iterable[Find], labels: Sequence[str]) -> BoxedPicture:

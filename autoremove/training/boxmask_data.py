@@ -169,13 +169,8 @@ def coarsened(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np
     size = (max(4, min(side, round(width))), max(4, min(side, round(height))))
     few = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     # The same resampling as where a small window of a picture is enlarged for the network.
-    return np.asarray(
-        cv2.warpAffine(few, _enlarge(size, side), (side, side), borderMode=cv2.BORDER_REPLICATE)
-    )
-
-
-def _enlarge(size: tuple[int, int], side: int) -> NDArray[np.float64]:
-    return masknet.to_window((0.0, 0.0, float(size[0]), float(size[1])), (side, side))
+    matrix = masknet.to_window((0.0, 0.0, float(size[0]), float(size[1])), (side, side))
+    return np.asarray(cv2.warpAffine(few, matrix, (side, side), borderMode=cv2.BORDER_REPLICATE))
 
 
 def recoloured(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:

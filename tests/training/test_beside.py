@@ -84,6 +84,9 @@ def test_only_what_is_learnt_from_has_finds(tmp_path: Path) -> None:
     assert learnt[0].xyxy[-1].tolist() == pytest.approx([32, 12, 48, 36])
     with pytest.raises(InputError, match=r"absent\.json"):
         read_split(replace(config, beside=str(tmp_path / "absent.json")), 64)
+    (tmp_path / "other.json").write_text('{"images": 7}')
+    with pytest.raises(InputError, match=r"other\.json"):
+        read_split(replace(config, beside=str(tmp_path / "other.json")), 64)
 
 
 def test_finds_on_labelled_objects_and_their_parts_are_not_beside_them(tmp_path: Path) -> None:
