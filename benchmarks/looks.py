@@ -5,8 +5,8 @@ Judged on pictures that the detector never saw, as they are and as sheets of fou
     python benchmarks/looks.py --data held-out/person_boxes --weights FILE --json OUT/looks.json
 
 A plan is sides in pixels, with an m where the picture is mirrored: `--plan "256 384m 640"`. Without any,
-those of `normal` and `fast` are measured, and two others. The cost of a look
-is its area over that at 256 pixels.
+those of `normal` and `fast` are measured, and what they were before. The cost of a look is its area
+over that at 256 pixels.
 """
 
 from __future__ import annotations

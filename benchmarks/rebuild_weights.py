@@ -70,9 +70,9 @@ class Plan:
         boxes = ("--data", str(self.data / "person_boxes"), "--data", str(masks))
         cut = f"cutouts={masks}"
         begun = [self._train("detector", "detector-first", 0.3, *boxes, sets=(cut,))] if self.begin else []
-        empty = (f"backgrounds={self.data / 'scenes' / 'train'}", f"backgrounds_found={found}")
+        around = (f"backgrounds={self.data / 'scenes' / 'train'}", f"backgrounds_found={found}")
         beside = self.output / "beside.json"
-        empty += (f"backgrounds_empty={EMPTY}", f"beside={beside}")
+        around += (f"backgrounds_empty={EMPTY}", f"beside={beside}")
         search = (sys.executable, "benchmarks/unlabelled.py", *boxes, "--weights", str(known))
         held_out = self.output / "held-out"
         return [
@@ -85,11 +85,11 @@ class Plan:
                 0.2 if self.begin else 0.45,
                 *boxes,
                 config="detector-continue",
-                sets=(f"start={known}", cut, *empty),
+                sets=(f"start={known}", cut, *around),
             ),
             Step("held-out", (sys.executable, "benchmarks/held_out.py", *boxes, "-o", str(held_out))),
             Step("calibrate", self._calibrate(held_out)),
-            self._rescorer(boxes, empty),
+            self._rescorer(boxes, around),
             Step("calibrate-rescorer", self._calibrate_rescorer(held_out)),
             self._masknet(masks),
             self._inpainter(masks),
@@ -127,9 +127,9 @@ class Plan:
     def _shipped(self, name: str) -> Path:
         return self.output / "shipped" / f"{name}.safetensors"
 
-    def _rescorer(self, boxes: Sequence[str], empty: Sequence[str]) -> Step:
+    def _rescorer(self, boxes: Sequence[str], around: Sequence[str]) -> Step:
         """It learns what this detector gets wrong, and its word is worth what it is beside that one's."""
-        sets = [f"finder={self._shipped('detector')}", *empty]
+        sets = [f"finder={self._shipped('detector')}", *around]
         if not self.begin:
             sets.append(f"start={SHIPPED / 'rescorer.safetensors'}")
         return self._train("rescorer", "rescorer", 0.1, *boxes, sets=sets)

@@ -85,11 +85,11 @@ class Groups:
     poor: Counts = field(default_factory=Counts)
     objects: Counts = field(default_factory=Counts)
 
-    def add(self, label: str, given: ObjectMask, truth: Mask, ignore: Mask) -> float:
+    def add(self, item: TrueObject, given: ObjectMask, ignore: Mask) -> float:
         """Take in one mask; its overlap."""
-        size = int(np.searchsorted(SIDES, max(np.ptp(places) + 1 for places in np.nonzero(truth)), "right"))
-        for tally in (self.all, self.of.setdefault(label, Tally()), self.sized[size]):
-            tally.add(given, truth, ignore)
+        size = int(np.searchsorted(SIDES, (item.xyxy[2:] - item.xyxy[:2]).max(), "right"))
+        for tally in (self.all, self.of.setdefault(item.label, Tally()), self.sized[size]):
+            tally.add(given, item.mask, ignore)
         return self.all.ious[-1]
 
     def ious(self) -> dict[str, float | None]:
@@ -186,7 +186,7 @@ def _with_true_boxes(
         special = _traits(picture, objects, position)
         for number, (name, refine) in enumerate(methods.items()):
             result = refine(picture.image, box)
-            iou = groups[name].add(item.label, result, item.mask, ignore)
+            iou = groups[name].add(item, result, ignore)
             kinds = kinds_of_mistake(result.ids > 0, item.mask, ignore)
             groups[name].objects.add(special, picture.source)
             if iou < POOR:
@@ -235,7 +235,7 @@ def _with_found_boxes(
         for row, index in zip(rows, taken, strict=True):
             for name, refine in methods.items() if index >= 0 else ():
                 result = refine(picture.image, found[[int(row)]])
-                groups[name].add(label, result, same[index].mask, picture.ids == IGNORE)
+                groups[name].add(same[index], result, picture.ids == IGNORE)
 
 
 def _figures(given: Groups, found: Groups, seen: dict[str, list[bool]]) -> dict[str, Any]:

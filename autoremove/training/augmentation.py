@@ -48,8 +48,7 @@ class Canvas:
         self, xyxy: NDArray[np.floating], kind: NDArray[np.int64], region: tuple[int, int, int, int]
     ) -> None:
         """Say of labelled boxes in a region, in its pixels, that nothing of their class is in doubt there."""
-        shift, high = np.array(region[:2] * 2), np.array([region[2] - region[0], region[3] - region[1]] * 2)
-        for box, number in zip(xyxy.clip(0, high) + shift, kind.tolist(), strict=True):
+        for box, number in zip(_seen_in(region, xyxy), kind.tolist(), strict=True):
             x1, y1, x2, y2 = np.rint(box / CELL).astype(int).tolist()
             self.unknown[y1:y2, x1:x2] &= ~(1 << number)
 
@@ -88,8 +87,8 @@ def placed(
         for boxes in (picture.xyxy, picture.doubtful)
     )
     canvas.doubt(np.array(region, np.float32), picture.unknown)
-    for box, kind in zip(*_clipped_to(region, doubtful, picture.doubtful_kind), strict=True):
-        canvas.doubt(box, bits_of([int(kind)]))
+    for box, kind in zip(_seen_in(region, doubtful), picture.doubtful_kind.tolist(), strict=True):
+        canvas.doubt(box, bits_of([kind]) if (box[2:] - box[:2] >= 1).all() else 0)
     canvas.settle(scaled, picture.kind, region)
     if picture.unclear is not None:
         _hide(canvas, picture.unclear, matrix, region)
@@ -106,14 +105,11 @@ def _hide(
         canvas.unknown[cy, cx] |= EVERY
 
 
-def _clipped_to(
-    region: tuple[int, int, int, int], xyxy: NDArray[np.float32], kind: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """What of boxes in a region is seen there, as boxes of the canvas."""
-    size, shift = np.array([region[2] - region[0], region[3] - region[1]] * 2), np.array(region[:2] * 2)
-    inside = xyxy.clip(0, size)
-    seen = (inside[:, 2:] - inside[:, :2] >= 1).all(1)
-    return (inside[seen] + shift).astype(np.float32), kind[seen]
+def _seen_in(region: tuple[int, int, int, int], xyxy: NDArray[np.floating]) -> NDArray[np.floating]:
+    """What of boxes in the pixels of a region is seen there, as boxes of the canvas."""
+    x1, y1, x2, y2 = region
+    inside = xyxy.clip(0, np.array([x2 - x1, y2 - y1] * 2, xyxy.dtype))
+    return inside + np.array([x1, y1] * 2, xyxy.dtype)
 
 
 def _begin(room: float, length: float, towards: float | None, rng: np.random.Generator) -> float:

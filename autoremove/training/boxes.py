@@ -100,8 +100,9 @@ def _from_instances(picture: LabelledPicture, labels: tuple[str, ...]) -> BoxedP
         unknown = bits_of(range(len(labels)))
     weight = 1.0 if picture.fully_labelled else 0.3
     xyxy = np.array(boxes, np.float32).reshape(-1, 4)
-    told = (xyxy, np.array(kinds, np.int64), weight, unknown, unclear if unclear.any() else None)
-    return BoxedPicture(picture.image, *told)
+    return BoxedPicture(
+        picture.image, xyxy, np.array(kinds, np.int64), weight, unknown, unclear if unclear.any() else None
+    )
 
 
 HARD = 1.0

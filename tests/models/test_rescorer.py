@@ -14,8 +14,6 @@ from autoremove.errors import WeightsError
 from autoremove.models import cache
 from autoremove.models.calibration import Weighing
 from autoremove.models.rescorer import (
-    INWARD,
-    OUTWARD,
     REACH,
     Rescorer,
     as_planes,
@@ -68,8 +66,7 @@ def test_the_mirror_image_is_turned_back() -> None:
 def test_sides_go_further_out_than_in() -> None:
     ours = np.array([[10, 10, 50, 50]] * 2, np.float32)
     theirs = np.array([[0, 14, 40, 60], [10, 10, 50, 50]], np.float32)
-    moved = [10 - 10 * OUTWARD, 10 + 4 * INWARD, 50 - 10 * INWARD, 50 + 10 * OUTWARD]
-    assert between(ours, theirs).tolist() == [moved, [10, 10, 50, 50]]
+    assert between(ours, theirs).tolist() == [[5, 11, 47.5, 55], [10, 10, 50, 50]]
 
 
 def test_boxes_come_in_batches_and_none_gives_none(net: Rescorer) -> None:

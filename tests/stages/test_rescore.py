@@ -12,7 +12,7 @@ import torch
 from autoremove.models import cache, rescorer
 from autoremove.models.calibration import Weighing
 from autoremove.models.checkpoints import sha256_of
-from autoremove.models.rescorer import INWARD, OUTWARD, Rescorer, Verdicts, save_rescorer
+from autoremove.models.rescorer import Rescorer, Verdicts, save_rescorer
 from autoremove.models.yolo import save_detector
 from autoremove.stages import detect as room
 from autoremove.stages.detect import Detect, joined
@@ -22,9 +22,6 @@ from autoremove.types import Detections
 from benchmarks.calibrate_rescorer import write
 
 PICTURE = np.zeros((100, 200, 3), np.uint8)
-
-LEFT, RIGHT = 20 * INWARD, 20 * OUTWARD
-"""How far the sides of a box go that the network has 20 pixels further right."""
 
 
 def finds(*rows: tuple[list[float], float, str]) -> Detections:
@@ -49,7 +46,7 @@ def net(monkeypatch: pytest.MonkeyPatch) -> Rescorer:
 def test_boxes_go_further_out_than_in_and_stay_in_the_picture(net: Rescorer) -> None:
     found = finds(([10, 10, 30, 50], 0.5, "person"), ([150, 10, 195, 50], 0.5, "dog"))
     moved, logit = judged(found, PICTURE, net)
-    assert moved.xyxy.tolist() == [[10 + LEFT, 10, 30 + RIGHT, 50], [150 + LEFT, 10, 200, 50]]
+    assert moved.xyxy.tolist() == [[15, 10, 40, 50], [155, 10, 200, 50]]
     assert logit.tolist() == [4.0, -2.0]  # each of its own class
     assert moved.score.tolist() == found.score.tolist()
 
@@ -157,7 +154,7 @@ def test_weak_finds_are_not_looked_at_again(net: Rescorer, monkeypatch: pytest.M
     net.finder = Fake.digest
     monkeypatch.setattr(cache, "load", lambda kind, *_: Fake() if kind == "detector" else net)
     (found,) = Detect(weights="mine", sizes=(64,), mirror=False, confidence=0.01)([PICTURE])
-    assert found.xyxy.tolist() == [[10 + LEFT, 10, 50 + RIGHT, 90], [110, 10, 150, 90]]
+    assert found.xyxy.tolist() == [[15, 10, 60, 90], [110, 10, 150, 90]]
     assert found.score.tolist() == pytest.approx([1 / (1 + np.exp(-4.0)), 0.02])
     net.finder = "another"
     (plain,) = Detect(weights="mine", sizes=(64,), mirror=False, confidence=0.01)([PICTURE])

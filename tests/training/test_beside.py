@@ -1,4 +1,4 @@
-"""What is found beside the labels: left open, or learnt where the data set labels no such thing."""
+"""What is found beside the labels: learnt where it is found surely, and else left open."""
 
 from __future__ import annotations
 
