@@ -181,10 +181,15 @@ def guesses(
     for start in range(0, len(seen), batch):
         rows = seen[start : start + batch]
         planes = [_input(image, xyxy[i], found[i].window, net.side) for i in rows]
-        chances = _chances(net, torch.from_numpy(np.stack(planes)).to(device))
+        chances = _chances(net, torch.from_numpy(np.stack(planes)).to(device, memory_format=_layout(net)))
         for i, chance in zip(rows, chances, strict=True):
             found[i] = found[i]._replace(chance=chance)
     return found
+
+
+def _layout(net: AnyMaskNet) -> torch.memory_format:
+    """A quarter faster on CPUs; a net as thin as MaskNet's makes oneDNN's channels-last abort."""
+    return torch.channels_last if isinstance(net, YoloMaskNet) else torch.contiguous_format
 
 
 def _shows_something(window: Window, size_hw: tuple[int, int]) -> bool:
@@ -257,4 +262,4 @@ def load_masknet(path: Path, device: str = "cpu") -> AnyMaskNet:
         return make(int(metadata["side"]), tuple(json.loads(metadata["widths"])))
 
     net = checkpoints.filled(built, path, "MaskNet")
-    return net.to(device).eval()
+    return net.to(device).to(memory_format=_layout(net)).eval()

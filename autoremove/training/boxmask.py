@@ -51,6 +51,7 @@ class BoxMaskTask(Averaged):
         torch.manual_seed(config.seed)
         self.crops, self.held_out = _read(config)
         self.crops = some_of(self.crops, config.share)
+        self.crops += read_crops(Path(config.drawn), config) if config.drawn else []
         for rows, what in ((self.crops, "to learn from"), (self.held_out, "held out")):
             if not rows:
                 raise InputError(f"There are no objects {what}.", hint="Check --data and --validation.")
@@ -208,6 +209,7 @@ def run(
 ) -> None:
     """Train MaskNet into ``output``; see :func:`autoremove.training.loop.train`."""
     task = BoxMaskTask(config, device)
-    files = [path for folder in config.data for path in (Path(folder) / "images").iterdir()]
+    folders = [*config.data, *([config.drawn] if config.drawn else [])]
+    files = [path for folder in folders for path in (Path(folder) / "images").iterdir()]
     settings = {"config": asdict(config), "objects": len(task.crops), "data_digest": data_digest(files)}
     train(task, loop or LoopConfig(), output, settings, resume=resume)

@@ -31,6 +31,8 @@ class BoxMaskConfig:
 
     ``validation``: a data set, or empty to hold out every ``hold_out``-th picture of ``data``. ``share`` 0..1
     of the other objects is learnt from, evenly spread, which is for curves over the number of pictures.
+    ``drawn``: a data set whose masks a network drew (``benchmarks/drawn_masks.py``): all of it is learnt from
+    and none held out, for a network is no judge of itself; empty = none.
     ``eyes``: safetensors of a YOLO11n detector whose backbone is the encoder; empty = a U-Net from nothing.
     ``eyes_rate``: share of the learning rate with which that backbone goes on learning.
     ``overlap`` 0..1: share of the samples into which another object is pasted, before or behind the one that
@@ -44,6 +46,7 @@ class BoxMaskConfig:
     validation: str = ""
     hold_out: int = 20
     share: float = 1.0
+    drawn: str = ""
     eyes: str = ""
     start: str = ""
     eyes_rate: float = 0.4

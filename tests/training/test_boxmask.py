@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,20 @@ def test_without_a_data_set_for_it_whole_pictures_are_held_out(tmp_path: Path) -
     assert len(task.held_out) == 2  # of pictures 0 and 2
     assert len(task.crops) == 3
     assert np.isfinite(task.step(0.0)["loss"])
+
+
+def test_masks_that_a_network_drew_are_learnt_from_and_judge_nothing(tmp_path: Path) -> None:
+    folder = labelled.instances(tmp_path / "set")
+    made = labelled.instances(tmp_path / "drawn", labelled.PICTURES[:3], "masks drawn (person only)")
+    plain = BoxMaskConfig((str(folder),), hold_out=2, side=32, batch=2)
+    without, task = BoxMaskTask(plain), BoxMaskTask(replace(plain, drawn=str(made)))
+    assert len(task.crops) == len(without.crops) + 4
+    assert [crop.weight for crop in task.crops[-4:]] == pytest.approx([1.05, 1.05, 0.35, 0.35])
+    assert len(task.held_out) == len(without.held_out) == 2
+    boxmask.run(plain, tmp_path / "one", loop=LoopConfig(steps=1))
+    boxmask.run(replace(plain, drawn=str(made)), tmp_path / "two", loop=LoopConfig(steps=1))
+    (one,), (two,) = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("one", "two"))
+    assert one["settings"]["data_digest"] != two["settings"]["data_digest"]
 
 
 def test_with_the_eyes_of_a_detector_they_learn_more_slowly(tmp_path: Path) -> None:
