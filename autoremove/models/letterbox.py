@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from autoremove.types import NO_CUTOUT, Cutout, Image
+
+if TYPE_CHECKING:  # pictures are letterboxed without PyTorch
+    from torch import Tensor
 
 _GREY = 114
 """What ultralytics pads with in training."""
@@ -44,6 +47,11 @@ def letterbox(image: Image, fit: Fit) -> Image:
     canvas = np.full((*fit.input_hw, 3), _GREY, np.uint8)
     canvas[fit.top : fit.top + height, fit.left : fit.left + width] = scaled
     return canvas
+
+
+def as_planes(images: Tensor) -> Tensor:
+    """Pictures N x H x W x 3 uint8 as networks take them: N x 3 x H x W float32 in 0..1, channels last."""
+    return images.permute(0, 3, 1, 2).float() / 255
 
 
 def masks_in_boxes(

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from autoremove.errors import WeightsError
 from autoremove.models import checkpoints, masknet
 from autoremove.models.calibration import Weighing, weighings
+from autoremove.models.letterbox import as_planes
 
 MARGIN = 0.3
 """Context on each side of the box, as a share of the box's side."""
@@ -132,12 +133,6 @@ def between(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[n
     move = theirs - ours
     outward = move * np.array([-1, -1, 1, 1], np.float32) > 0
     return np.asarray(ours + np.where(outward, OUTWARD, INWARD) * move, np.float32)
-
-
-def as_planes(crops: Tensor) -> Tensor:
-    """N x S x S x 3 uint8 as the network takes it."""
-    planes = crops.permute(0, 3, 1, 2).float() / 255
-    return planes.contiguous(memory_format=torch.channels_last)
 
 
 def save_rescorer(net: Rescorer, path: Path, metadata: dict[str, str] | None = None) -> None:

@@ -26,7 +26,7 @@ from autoremove.errors import UsageError, WeightsError
 from autoremove.models.boxes import apart
 from autoremove.models.calibration import Line, calibration
 from autoremove.models.checkpoints import header, load_state, sha256_of
-from autoremove.models.letterbox import Fit, alike, fit_to, letterbox, masks_in_boxes
+from autoremove.models.letterbox import Fit, alike, as_planes, fit_to, letterbox, masks_in_boxes
 from autoremove.models.precision import autocast
 from autoremove.models.yolo_openvino import Runners
 from autoremove.types import NO_CUTOUT, Detections, Image
@@ -125,7 +125,7 @@ class Detector:
 
     @torch.inference_mode()
     def _forward(self, seen: NDArray[np.uint8], precision: str, runtime: str) -> tuple[Tensor, Tensor | None]:
-        batch = torch.from_numpy(seen).to(self.device).permute(0, 3, 1, 2).float() / 255
+        batch = as_planes(torch.from_numpy(seen).to(self.device))
         runner = self._runners.of(precision, runtime)
         if runner is not None:
             return runner(batch), None

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from autoremove.models.letterbox import as_planes
 from autoremove.training.ahead import Ahead
 from autoremove.training.augmentation import Canvas, augmented, degraded, recoloured
 from autoremove.training.averaged import Averaged
@@ -139,8 +140,7 @@ class DetectorTask(Averaged):
 
     def _as_tensors(self, batch: dict[str, Any]) -> dict[str, Tensor]:
         columns = {name: torch.as_tensor(c).to(self.device, non_blocking=True) for name, c in batch.items()}
-        pixels = _as_input(columns.pop("img")).contiguous(memory_format=torch.channels_last)
-        return {"img": pixels, **columns}
+        return {"img": as_planes(columns.pop("img")), **columns}
 
     def _picture(
         self, size: int, mosaic: float, rng: np.random.Generator
@@ -161,7 +161,7 @@ class DetectorTask(Averaged):
         found: list[Tensor] = []
         for start in range(0, len(pictures), 8):
             part = [letterboxed(p, self.config.validation_size)[0] for p in pictures[start : start + 8]]
-            out = self.average(_as_input(torch.from_numpy(np.stack(part)).to(self.device)))
+            out = self.average(as_planes(torch.from_numpy(np.stack(part)).to(self.device)))
             raw = out[0] if isinstance(out, tuple) else out
             found += [
                 f.cpu()
@@ -254,10 +254,6 @@ def _network(config: DetectorConfig) -> Any:
     if config.start:
         take_over(net, Path(config.start), config.labels, config.architecture)
     return net
-
-
-def _as_input(images: Tensor) -> Tensor:
-    return images.permute(0, 3, 1, 2).float() / 255
 
 
 def run(

@@ -18,6 +18,7 @@ from autoremove.models import masknet, rescorer
 from autoremove.models.boxes import apart
 from autoremove.models.calibration import Weighing
 from autoremove.models.checkpoints import load_state, sha256_of
+from autoremove.models.letterbox import as_planes
 from autoremove.models.rescorer import REACH, Rescorer
 from autoremove.models.weights import resolve
 from autoremove.stages.rescore import SAME
@@ -86,7 +87,7 @@ class RescorerTask(Averaged):
         crops, told = self.ahead.next()
         self.net.train()
         with self.autocast():
-            said = self.net(rescorer.as_planes(torch.as_tensor(crops).to(self.device)))
+            said = self.net(as_planes(torch.as_tensor(crops).to(self.device)))
         kinds, truth = (torch.as_tensor(column).to(self.device) for column in told)
         verdict, place = losses(said.float(), kinds, truth)
         self.net.zero_grad(set_to_none=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
+import torch
 
-from autoremove.models.letterbox import fit_to, letterbox, masks_in_boxes
+from autoremove.models.letterbox import as_planes, fit_to, letterbox, masks_in_boxes
 
 
 def test_a_picture_lies_in_the_middle_of_whole_strides() -> None:
@@ -55,3 +57,13 @@ def test_masks_agree_with_a_resize_of_the_whole_plane() -> None:
     inside[50:481, 100:402] = True
     assert (mask != (whole & inside)).mean() < 0.002
     assert not mask[~inside].any()
+
+
+def test_pictures_become_planes_in_the_layout_that_processors_are_fastest_with() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 8, 6, 3), np.uint8)
+    planes = as_planes(torch.from_numpy(pictures))
+    assert planes.shape == (2, 3, 8, 6)
+    assert planes.dtype == torch.float32
+    assert planes.is_contiguous(memory_format=torch.channels_last)
+    assert planes[1, 2, 7, 5].item() == pytest.approx(pictures[1, 7, 5, 2] / 255)
+    assert float(as_planes(torch.full((1, 1, 1, 3), 255, dtype=torch.uint8)).max()) == 1.0

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 from autoremove.errors import WeightsError
 from autoremove.models import cache
 from autoremove.models.calibration import Weighing
+from autoremove.models.letterbox import as_planes
 from autoremove.models.rescorer import (
     REACH,
     Rescorer,
-    as_planes,
     between,
     crop_window,
     load_rescorer,
