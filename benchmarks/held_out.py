@@ -25,7 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from autoremove.training.detector import DetectorConfig
-from autoremove.training.instances import find_picture
+from autoremove.training.instances import ONE_OBJECT, find_picture
 
 UNLABELLED = Path(__file__).resolve().parent / "held_out_unlabelled.txt"
 """Names of pictures that do not serve to measure with, one a line."""
@@ -40,7 +40,7 @@ def names_of(folder: Path, partly: bool = False) -> list[str]:
     if not table.exists():
         return [path.stem for path in sorted((folder / "labels").glob("*.txt"))]
     rows = [json.loads(line) for line in table.read_text().splitlines()]
-    return [row["name"] for row in rows if partly or "object only" not in row.get("source", "")]
+    return [row["name"] for row in rows if partly or ONE_OBJECT not in row.get("source", "")]
 
 
 def chosen(folders: Sequence[Path], every: int, partly: bool = False) -> list[list[str]]:

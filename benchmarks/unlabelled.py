@@ -22,6 +22,7 @@ from autoremove.evaluation.labelled import Boxed, count_pictures, read_boxed
 from autoremove.models.boxes import areas, common, overlap
 from autoremove.training.beside import Find, write
 from autoremove.training.boxes import key_of
+from autoremove.training.instances import ONE_OBJECT
 from autoremove.types import Detections, Image
 
 Finding = Callable[[list[Image]], list[Detections]]
@@ -58,7 +59,8 @@ def look(folder: Path, find: Finding, limit: int | None) -> Iterator[tuple[str, 
 
     total = min(count_pictures(folder), limit or sys.maxsize)
     for picture in tqdm(read_boxed(folder, limit), folder.name, total, disable=None):
-        yield key_of(folder, picture.name), beside(picture, find([picture.image])[0])
+        if ONE_OBJECT not in picture.source:  # no detector learns from it
+            yield key_of(folder, picture.name), beside(picture, find([picture.image])[0])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

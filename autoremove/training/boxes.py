@@ -13,7 +13,14 @@ from numpy.typing import NDArray
 
 from autoremove.errors import InputError
 from autoremove.training.ahead import read_all
-from autoremove.training.instances import IGNORE, LabelledPicture, find_picture, read_instances, read_pixels
+from autoremove.training.instances import (
+    IGNORE,
+    ONE_OBJECT,
+    LabelledPicture,
+    find_picture,
+    read_instances,
+    read_pixels,
+)
 from autoremove.types import Image
 
 GREY = 114
@@ -63,7 +70,7 @@ def read_boxed(folder: Path, labels: tuple[str, ...], max_side: int) -> Iterator
     """Read a data set in the YOLO form (images/, labels/) or the `instances` form (instances.jsonl)."""
     if (folder / "instances.jsonl").exists():
         for picture in read_instances(folder):
-            if "object only" not in picture.source:
+            if ONE_OBJECT not in picture.source:
                 boxed = replace(_from_instances(picture, labels), name=key_of(folder, picture.name))
                 yield shrunk(boxed, max_side)
         return

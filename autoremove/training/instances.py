@@ -19,7 +19,11 @@ from autoremove.types import Image
 IGNORE = 255
 """Value in an id mask for pixels that belong to an object too small or too unclear to label."""
 
-PARTLY_LABELLED = "object only", "person only"
+ONE_OBJECT = "object only"
+"""What the source of a picture says when only its main object carries a label, whatever else is in it: masks
+can be learnt from it, and not what there is to find."""
+
+PARTLY_LABELLED = ONE_OBJECT, "person only"
 """What the source of a picture says when bystanders in it carry no label."""
 
 

@@ -108,3 +108,10 @@ def test_the_search_writes_what_a_training_reads(tmp_path: Path) -> None:
     unlabelled.main([*words, "--limit", "2", "-o", str(tmp_path / "found.json")])
     told = beside.read(tmp_path / "found.json")
     assert set(told) == {f"{name}/picture{n}" for name in ("boxes", "masks") for n in (0, 3)}
+
+
+def test_pictures_that_no_detector_learns_from_are_not_searched(tmp_path: Path) -> None:
+    one = labelled.instances(tmp_path / "one", source="DAVIS (main object only)")
+    main = labelled.instances(tmp_path / "main", labelled.PICTURES[:1], source="Clothes (main person only)")
+    unlabelled.main(["--data", str(one), "--data", str(main), "-o", str(tmp_path / "found.json")])
+    assert set(beside.read(tmp_path / "found.json")) == {"main/picture0"}
