@@ -6,6 +6,7 @@ DEMO ?= demo-output
 
 DATA ?= data
 MINUTES ?= 600
+DEVICE ?= auto
 
 .PHONY: demo test check format install clean weights weights-continue
 
@@ -36,10 +37,10 @@ format: install
 
 # The embedded weights anew from folders of pictures, or on from what they are; see benchmarks/rebuild_weights.py.
 weights: install
-	$(BIN)/python benchmarks/rebuild_weights.py --data $(DATA) -o runs/weights --minutes $(MINUTES)
+	$(BIN)/python benchmarks/rebuild_weights.py --data $(DATA) -o runs/weights --minutes $(MINUTES) --device $(DEVICE)
 
 weights-continue: install
-	$(BIN)/python benchmarks/rebuild_weights.py --data $(DATA) -o runs/weights-continue --minutes $(MINUTES) --continue
+	$(BIN)/python benchmarks/rebuild_weights.py --data $(DATA) -o runs/weights-continue --minutes $(MINUTES) --device $(DEVICE) --continue
 
 clean:
 	rm -rf $(VENV) $(DEMO) build dist *.egg-info

@@ -1,4 +1,4 @@
-"""In memory, without a store: what a notebook, a script and the web page call."""
+"""In memory, without a store: what a notebook and a script call."""
 
 from __future__ import annotations
 

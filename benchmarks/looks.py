@@ -2,7 +2,7 @@
 
 Judged on pictures that the detector never saw, as they are and as sheets of four, on which people are small:
 
-    python benchmarks/looks.py --data held-out/person_boxes --weights FILE --json OUT/looks.json
+    python benchmarks/looks.py --data held-out/data-person_boxes --weights FILE --json OUT/looks.json
 
 A plan is sides in pixels, with an m where the picture is mirrored: `--plan "256 384m 640"`. Without any,
 those of `normal` and `fast` are measured, and what they were before. The cost of a look is its area

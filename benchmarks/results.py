@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from goals import FILLING, FINDING, goals_table
 from machine import ROOT, commit, in_words, machine
-from sections import SECTIONS
+from sections import SECTIONS, Section
 
 from autoremove.evaluation.table import Table, markdown, number, write_json
 
@@ -95,8 +95,14 @@ def replaced(page: str, name: str, text: str) -> str:
 
 
 def short_commands() -> dict[str, str]:
-    """The command of each section without its output files and options, as the table of goals names it."""
-    return {name: f"`{told(name, list(section.words[:4]))}`" for name, section in SECTIONS.items()}
+    """The command of each section without its output files, as the table of goals names it."""
+    words = {name: [*section.words, *_limited(section)] for name, section in SECTIONS.items()}
+    words["small"] += ["--confidence", shipped_confidence()]
+    return {name: f"`{told(name, own)}`" for name, own in words.items()}
+
+
+def _limited(section: Section) -> list[str]:
+    return ["--limit", str(section.limit)] if section.limit else []
 
 
 def write_page(work: Path) -> None:
@@ -119,13 +125,14 @@ def write_page(work: Path) -> None:
 
 
 def with_former(table: Table, page: str) -> Table:
-    """The goals with the page's own rows of what was not measured now."""
+    """The goals with the page's own figures of what was not measured now."""
     former = {}
     for line in page.splitlines():
         cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
         if len(cells) == len(table[0]):
             former.setdefault(cells[0], cells)
-    return [former.get(row[0], row) if row[2] == number(None) else row for row in table]
+    missing = number(None)
+    return [[*former.get(row[0], row)[:-1], row[-1]] if row[2] == missing else row for row in table]
 
 
 def parsed() -> argparse.Namespace:

@@ -1,8 +1,9 @@
 """Seconds per photo of `autoremove run` cold, with a changed growth and fully cached; start-up of --help.
 
-Method: every figure is the wall time of a whole process, imports included, over the two photos that come with
-ultralytics. One round is discarded as warm-up; what is told is the median of the others with its spread.
-A cold run has an empty store and an empty output folder; the later ones keep the store, not the output.
+Method: every figure is the wall time of a whole process, imports included, over the two photos that come
+with ultralytics, divided by two. One round is discarded as warm-up; what is told is the median of the others
+with its spread. A cold run has an empty store and an empty output folder; the later ones keep the store, not
+the output.
 
     python benchmarks/speed.py --runs 5 --json speed.json
 """

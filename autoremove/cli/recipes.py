@@ -30,7 +30,7 @@ def list_them() -> None:
     help="Override one field. May be repeated.",
 )
 def show(name: str, settings: tuple[str, ...]) -> None:
-    """The recipe NAME, or a YAML file, with every field; what is printed can be saved, changed and run."""
+    """The recipe NAME, or a YAML file, with every field that decides a result: to save, change and run."""
     from autoremove.recipe import load_recipe
 
     click.echo(load_recipe(name, settings).to_yaml(), nl=False)

@@ -19,7 +19,7 @@ def command() -> None:
 
 
 def training_options(function: Callable[..., None]) -> Callable[..., None]:
-    """What all three trainings have in common."""
+    """What all trainings have in common."""
     options = [
         click.option(
             "--data",
@@ -30,7 +30,9 @@ def training_options(function: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--validation", metavar="DIR", help="Folder of held-out pictures."),
         click.option(
-            "--config", type=click.Path(path_type=Path, dir_okay=False), help="YAML file of settings."
+            "--config",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="YAML file of settings, or the name of shipped ones, as detector-gpu.",
         ),
         click.option(
             "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable."

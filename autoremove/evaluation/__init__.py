@@ -1,1 +1,1 @@
-"""Measuring the program: four evaluations, each a function from a data folder to a JSON-ready dict."""
+"""Measuring the program: five evaluations, each a function from a data folder to a JSON-ready dict."""

@@ -1,4 +1,4 @@
-"""What the tasks of detector and mask network share: the average that is shipped, and the checkpoint."""
+"""What the tasks of detector, rescorer and MaskNet share: the average that is shipped, and the checkpoint."""
 
 from __future__ import annotations
 

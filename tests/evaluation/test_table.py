@@ -80,7 +80,21 @@ def test_goals_beside_what_was_reached(results):
     assert rows["detection and masks of a 12 MP photo, two cores, s"][:3] == ["under 3.00", "-", "-"]
     assert rows["shadow left out over that without shadow handling"][1:3] == ["0.30", "yes"]
     assert rows["needless area elsewhere, of the picture"][1:3] == ["1.0%", "yes"]
-    assert [row[2:4] for row in table if row[0].startswith("small persons")] == [["+25.0", "yes"]]
+    (small,) = [row for row in table if row[0].startswith("small persons")]
+    assert small[2:] == [
+        "+25.0",
+        "yes",
+        "`python benchmarks/small_people.py --data DATA --confidence 0.45`",
+    ]
+    assert rows["people found again after removal"][-1].endswith("--data DATA/instances/test --limit 60`")
+
+
+def test_goals_keep_the_page_s_figures_of_what_was_not_measured(results):
+    page = "| recall | at least 0.9 | 0.5 | no | `former command` |"
+    table = [["figure", "goal", "reached", "met", "command"], ["recall", "at least 0.9", "-", "-", "`now`"]]
+    assert results.with_former(table, page)[1] == ["recall", "at least 0.9", "0.5", "no", "`now`"]
+    measured = [table[0], ["recall", "at least 0.9", "0.6", "no", "`now`"]]
+    assert results.with_former(measured, page) == measured
 
 
 def test_goals_of_filling(results):
