@@ -11,12 +11,11 @@ from typing import TypeVar
 
 import numpy as np
 import yaml
-from PIL import Image as PillowImage
 
 from autoremove.errors import InputError
 from autoremove.evaluation.matching import Boxes
 from autoremove.labels import VEHICLES
-from autoremove.training.instances import IGNORE, LabelledPicture, find_picture, read_instances
+from autoremove.training.instances import IGNORE, LabelledPicture, find_picture, read_instances, read_pixels
 from autoremove.types import Image, Mask
 
 HIDES = {"bicycle+rider": ("person", "bicycle"), "person+vehicle": ("person", *VEHICLES)}
@@ -165,8 +164,7 @@ def _name(names: dict[int, str], number: int, folder: Path) -> str:
 
 
 def _from_yolo(folder: Path, path: Path, names: dict[int, str], judged: frozenset[str]) -> Boxed:
-    with PillowImage.open(find_picture(folder / "images", path.stem)) as opened:
-        image = np.asarray(opened.convert("RGB"))
+    image = read_pixels(find_picture(folder / "images", path.stem))
     rows = np.array([line.split()[:5] for line in _lines(path)], np.float32).reshape(-1, 5)
     size = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
     xyxy = np.concatenate([rows[:, 1:3] - rows[:, 3:5] / 2, rows[:, 1:3] + rows[:, 3:5] / 2], 1) * size

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from autoremove.errors import InputError
+from autoremove.images import exif
+from autoremove.images.samples import upright
 from autoremove.training.ahead import read_all
 from autoremove.types import Image
 
@@ -57,9 +59,11 @@ def find_picture(folder: Path, name: str) -> Path:
 
 
 def read_pixels(path: Path) -> Image:
-    """A picture as RGB."""
+    """A picture as RGB, upright as its labels are: cameras store many turned, and say so in EXIF."""
     with PillowImage.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
+        rgb = np.asarray(picture.convert("RGB"))  # Decoded first: a PNG may hold its EXIF after the pixels.
+        turned = exif.orientation(picture.info.get("exif"))
+    return np.ascontiguousarray(upright(rgb, turned))
 
 
 def read_instances(folder: Path) -> Iterator[LabelledPicture]:

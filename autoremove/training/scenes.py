@@ -18,6 +18,7 @@ from autoremove.errors import InputError
 from autoremove.training.ahead import in_processes, processes, read_all
 from autoremove.training.crops import Pixels, random_crop
 from autoremove.training.holes import HoleMix
+from autoremove.training.instances import read_pixels
 from autoremove.training.record import data_digest
 from autoremove.training.sketches import Sketches
 from autoremove.types import Mask
@@ -44,8 +45,7 @@ class Source:
         """The picture scaled down to ``short_side`` (never up), its objects in the fourth channel."""
         from PIL import Image as PillowImage
 
-        with PillowImage.open(self.picture) as opened:
-            rgb = np.asarray(opened.convert("RGB"))
+        rgb = read_pixels(self.picture)
         keep: NDArray[np.uint8] = np.zeros(rgb.shape[:2], np.uint8)
         if self.objects is not None and self.objects.suffix == ".txt":
             keep = _boxed(self.objects, rgb.shape[:2])

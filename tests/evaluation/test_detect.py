@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image as PilImage
 
 from autoremove.errors import InputError
 from autoremove.evaluation.detect import evaluate_detect
 from autoremove.evaluation.labelled import known_labels, read_boxed, spread
 from autoremove.evaluation.matching import box_iou, match, share_inside
 from autoremove.types import Detections
-from tests.evaluation.folders import PERSON, SMALL, instances, yolo
+from tests.evaluation.folders import PERSON, SMALL, instances, picture, yolo
 
 STRAY = (95, 60, 115, 95)
 
@@ -144,6 +145,17 @@ def test_yolo_form_with_names(tmp_path):
     (folder / "classes.txt").write_text("person\n")
     with pytest.raises(InputError, match="class 1"):
         known_labels(folder)
+
+
+def test_yolo_boxes_are_of_the_upright_picture(tmp_path):
+    folder = yolo(tmp_path)
+    turned = PilImage.Exif()
+    turned[0x0112] = 6
+    stored = np.ascontiguousarray(np.rot90(picture(PERSON, SMALL)))
+    PilImage.fromarray(stored).save(folder / "images" / "a.webp", exif=turned, lossless=True)
+    (boxed,) = read_boxed(folder)
+    assert np.array_equal(boxed.image, picture(PERSON, SMALL))
+    assert boxed.xyxy.tolist() == [pytest.approx(PERSON, abs=0.01), pytest.approx(SMALL, abs=0.01)]
 
 
 def test_neither_form_is_refused(tmp_path):

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image as PilImage
 
 from autoremove.errors import InputError
-from autoremove.training.instances import LabelledPicture, find_picture, read_instances
+from autoremove.training.instances import LabelledPicture, find_picture, read_instances, read_pixels
 from tests.cases import labelled
 
 
@@ -46,3 +47,21 @@ def test_a_folder_of_another_form_is_told(tmp_path: Path) -> None:
 def test_pictures_are_found_whatever_their_kind(tmp_path: Path) -> None:
     (tmp_path / "a.webp").touch()
     assert find_picture(tmp_path, "a").name == "a.webp"
+
+
+@pytest.mark.parametrize("kind", ["png", "webp", "tiff"])
+def test_a_picture_that_is_stored_turned_is_read_upright(tmp_path: Path, kind: str) -> None:
+    """Orientation 6: the first stored row is the picture's right."""
+    stored = np.zeros((2, 3, 3), np.uint8)
+    stored[0, 2] = 255
+    turned = PilImage.Exif()
+    turned[0x0112] = 6
+    PilImage.fromarray(stored).save(tmp_path / f"a.{kind}", exif=turned, lossless=True)
+    seen = read_pixels(tmp_path / f"a.{kind}")
+    assert seen.shape == (3, 2, 3)
+    assert seen[..., 0].tolist() == [[0, 0], [0, 0], [0, 255]]
+
+
+def test_a_broken_exif_block_turns_nothing(tmp_path: Path) -> None:
+    PilImage.new("RGB", (3, 2)).save(tmp_path / "a.png", exif=b"Exif\0\0no block at all")
+    assert read_pixels(tmp_path / "a.png").shape == (2, 3, 3)

@@ -71,6 +71,15 @@ def test_the_cache_holds_the_pictures_at_the_short_side(scenes: Path, tmp_path: 
     assert not cache[0][..., 3].any()
 
 
+def test_a_scene_that_is_stored_turned_is_learnt_upright(tmp_path: Path) -> None:
+    turned = PillowImage.Exif()
+    turned[0x0112] = 6
+    (tmp_path / "scenes").mkdir()
+    PillowImage.fromarray(noise(64, 80)).save(tmp_path / "scenes" / "a.png", exif=turned)
+    cache = SceneCache.of(plain_scenes([tmp_path / "scenes"]), tmp_path / "cache", short_side=70)
+    np.testing.assert_array_equal(cache[0][..., :3], np.rot90(noise(64, 80), -1))
+
+
 def test_a_second_start_decodes_nothing(scenes: Path, tmp_path: Path) -> None:
     sources = plain_scenes([scenes])
     first = SceneCache.of(sources, tmp_path / "cache", short_side=70)
