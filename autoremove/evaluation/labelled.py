@@ -16,6 +16,7 @@ from autoremove.errors import InputError
 from autoremove.evaluation.matching import Boxes
 from autoremove.labels import VEHICLES
 from autoremove.training.instances import IGNORE, LabelledPicture, find_picture, read_instances, read_pixels
+from autoremove.training.yolo_labels import boxes_of, label_files, read_labels
 from autoremove.types import Image, Mask
 
 HIDES = {"bicycle+rider": ("person", "bicycle"), "person+vehicle": ("person", *VEHICLES)}
@@ -65,7 +66,7 @@ def known_labels(folder: Path) -> list[str]:
     """The class names that occur in a data set, sorted."""
     if is_instances(folder):
         return sorted(set().union(*_labels_by_source(folder).values()))
-    numbers = {int(line.split()[0]) for path in _label_files(folder) for line in _lines(path)}
+    numbers = {row[0] for path in _label_files(folder) for row in read_labels(path)}
     names = _yolo_names(folder)
     return sorted({_name(names, number, folder) for number in numbers})
 
@@ -128,7 +129,7 @@ def _from_instances(picture: LabelledPicture, labelled: set[str]) -> Boxed:
 
 
 def _label_files(folder: Path) -> list[Path]:
-    found = sorted(path for path in (folder / "labels").glob("*.txt") if path.name != "classes.txt")
+    found = label_files(folder)
     if not found:
         raise InputError(
             f"{folder} has neither instances.jsonl nor labels/*.txt.",
@@ -165,8 +166,6 @@ def _name(names: dict[int, str], number: int, folder: Path) -> str:
 
 def _from_yolo(folder: Path, path: Path, names: dict[int, str], judged: frozenset[str]) -> Boxed:
     image = read_pixels(find_picture(folder / "images", path.stem))
-    rows = np.array([line.split()[:5] for line in _lines(path)], np.float32).reshape(-1, 5)
-    size = np.array([image.shape[1], image.shape[0]] * 2, np.float32)
-    xyxy = np.concatenate([rows[:, 1:3] - rows[:, 3:5] / 2, rows[:, 1:3] + rows[:, 3:5] / 2], 1) * size
-    labels = tuple(_name(names, int(number), folder) for number in rows[:, 0])
-    return Boxed(path.stem, image, xyxy.astype(np.float32), labels, judged, source=folder.name)
+    xyxy, kinds = boxes_of(read_labels(path), (image.shape[0], image.shape[1]))
+    labels = tuple(_name(names, int(kind), folder) for kind in kinds)
+    return Boxed(path.stem, image, xyxy, labels, judged, source=folder.name)

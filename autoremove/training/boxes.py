@@ -21,6 +21,7 @@ from autoremove.training.instances import (
     read_instances,
     read_pixels,
 )
+from autoremove.training.yolo_labels import boxes_of, label_files, read_labels
 from autoremove.types import Image
 
 GREY = 114
@@ -74,22 +75,16 @@ def read_boxed(folder: Path, labels: tuple[str, ...], max_side: int) -> Iterator
                 boxed = replace(_from_instances(picture, labels), name=key_of(folder, picture.name))
                 yield shrunk(boxed, max_side)
         return
-    paths = sorted((folder / "labels").glob("*.txt"))
+    paths = label_files(folder)
     yield from read_all(lambda path: shrunk(_from_yolo(folder, path, len(labels)), max_side), paths)
 
 
 def _from_yolo(folder: Path, path: Path, classes: int) -> BoxedPicture:
     image = read_pixels(find_picture(folder / "images", path.stem))
-    rows = np.array(
-        [line.split() for line in path.read_text().splitlines() if line.strip()], np.float32
-    ).reshape(-1, 5)
-    height, width = image.shape[:2]
-    centre, half = rows[:, 1:3], rows[:, 3:5] / 2
-    xyxy = np.concatenate([centre - half, centre + half], 1) * np.array([width, height] * 2, np.float32)
+    xyxy, kinds = boxes_of(read_labels(path), (image.shape[0], image.shape[1]))
     # Person boxes: of all further classes such a folder says nothing.
     unknown = bits_of(range(1, classes))
-    kinds = rows[:, 0].astype(np.int64)
-    return BoxedPicture(image, xyxy.astype(np.float32), kinds, 1.0, unknown, name=key_of(folder, path.stem))
+    return BoxedPicture(image, xyxy, kinds, 1.0, unknown, name=key_of(folder, path.stem))
 
 
 def _from_instances(picture: LabelledPicture, labels: tuple[str, ...]) -> BoxedPicture:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from autoremove.images import exif
 from autoremove.images.samples import upright
 from autoremove.training.ahead import read_all
 from autoremove.types import Image
+
+EXTENSIONS = frozenset({".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".avif", ".heic"})
+"""How the names of pictures usually end, in small letters."""
 
 IGNORE = 255
 """Value in an id mask for pixels that belong to an object too small or too unclear to label."""
@@ -52,9 +56,14 @@ class LabelledPicture:
 
 
 def find_picture(folder: Path, name: str) -> Path:
-    """The picture of that stem, whatever its extension."""
-    for path in sorted(folder.glob(f"{name}.*")):
-        return path
+    """The picture of exactly that stem, whatever its extension. Raises InputError where there is none."""
+    # The usual names first: asked for every picture of a large folder, listing it each time takes long.
+    for ending in sorted(EXTENSIONS | {ending.upper() for ending in EXTENSIONS}):
+        if (path := folder / f"{name}{ending}").is_file():
+            return path
+    for path in sorted(folder.glob(f"{escape(name)}.*")):
+        if path.stem == Path(name).name:
+            return path
     raise InputError(f"{folder} has no picture called {name}.", hint="Check the data set's folders.")
 
 

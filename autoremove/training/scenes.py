@@ -18,12 +18,11 @@ from autoremove.errors import InputError
 from autoremove.training.ahead import in_processes, processes, read_all
 from autoremove.training.crops import Pixels, random_crop
 from autoremove.training.holes import HoleMix
-from autoremove.training.instances import read_pixels
+from autoremove.training.instances import EXTENSIONS, read_pixels
 from autoremove.training.record import data_digest
 from autoremove.training.sketches import Sketches
+from autoremove.training.yolo_labels import read_labels
 from autoremove.types import Mask
-
-EXTENSIONS = frozenset({".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".avif", ".heic"})
 
 
 def pictures_in(folder: Path) -> list[Path]:
@@ -110,14 +109,12 @@ def boxed_scenes(folder: Path, largest_share: float = 0.35) -> list[Source]:
 
 
 def _boxed(labels: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """H x W, 255 inside the boxes (class cx cy w h, 0..1, one a line) and a little around them."""
+    """H x W, 255 inside the boxes of a file in the YOLO form and a little around them."""
     keep: NDArray[np.uint8] = np.zeros(size, np.uint8)
-    for line in labels.read_text().splitlines():
-        if line.strip():
-            cx, cy, w, h = (float(value) for value in line.split()[1:5])
-            edges = np.array([[cx - 0.52 * w, cy - 0.52 * h], [cx + 0.52 * w, cy + 0.52 * h]])
-            (x1, y1), (x2, y2) = np.rint(edges * [size[1], size[0]]).astype(int).clip(0).tolist()
-            keep[y1:y2, x1:x2] = 255
+    for _, cx, cy, w, h in read_labels(labels):
+        edges = np.array([[cx - 0.52 * w, cy - 0.52 * h], [cx + 0.52 * w, cy + 0.52 * h]])
+        (x1, y1), (x2, y2) = np.rint(edges * [size[1], size[0]]).astype(int).clip(0).tolist()
+        keep[y1:y2, x1:x2] = 255
     return keep
 
 

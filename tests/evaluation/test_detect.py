@@ -158,6 +158,21 @@ def test_yolo_boxes_are_of_the_upright_picture(tmp_path):
     assert boxed.xyxy.tolist() == [pytest.approx(PERSON, abs=0.01), pytest.approx(SMALL, abs=0.01)]
 
 
+def test_polygons_count_as_their_extent(tmp_path):
+    folder = yolo(tmp_path)
+    (folder / "labels" / "a.txt").write_text("0 0.25 0.5 0.5 0.2 0.75 0.5 0.5 0.7\n")
+    (boxed,) = read_boxed(folder)
+    assert boxed.xyxy.tolist() == [pytest.approx([30, 20, 90, 70], abs=1e-4)]
+
+
+@pytest.mark.parametrize("line", ["0 0.5 0.5", "person 0.5 0.5 0.1 0.1", "1.5 0.5 0.5 0.1 0.1"])
+def test_a_label_line_that_is_none_is_told_with_its_file(tmp_path, line):
+    folder = yolo(tmp_path)
+    (folder / "labels" / "a.txt").write_text(f"{line}\n")
+    with pytest.raises(InputError, match=r"a\.txt, line 1"):
+        known_labels(folder)
+
+
 def test_neither_form_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"instances\.jsonl"):
         judged(tmp_path, finds())

@@ -47,6 +47,23 @@ def test_a_folder_of_another_form_is_told(tmp_path: Path) -> None:
 def test_pictures_are_found_whatever_their_kind(tmp_path: Path) -> None:
     (tmp_path / "a.webp").touch()
     assert find_picture(tmp_path, "a").name == "a.webp"
+    (tmp_path / "b.jpe").touch()
+    assert find_picture(tmp_path, "b").name == "b.jpe"
+
+
+@pytest.mark.parametrize(
+    "name", ["img.1.jpg", "img.jpg", "p [1].JPG", "p*.png", "p [1].1.jpe", "p [1].png.jpe"]
+)
+def test_a_picture_is_found_by_its_whole_stem(tmp_path: Path, name: str) -> None:
+    for other in ("img.0.jpg", "p 1.JPG", "pq.png", "p [1].0.jpe", "p [1].json", name):
+        (tmp_path / other).touch()
+    assert find_picture(tmp_path, Path(name).stem).name == name
+
+
+def test_a_longer_stem_is_another_picture(tmp_path: Path) -> None:
+    (tmp_path / "img.1.jpe").touch()
+    with pytest.raises(InputError, match="no picture called img"):
+        find_picture(tmp_path, "img")
 
 
 @pytest.mark.parametrize("kind", ["png", "webp", "tiff"])

@@ -156,3 +156,11 @@ def test_boxes_are_objects_too(boxed: Path, tmp_path: Path) -> None:
     assert not (batch.holes & batch.objects).any()
     with pytest.raises(InputError, match="No labels"):
         boxed_scenes(boxed / "images")
+
+
+def test_a_polygon_keeps_its_extent_out(boxed: Path, tmp_path: Path) -> None:
+    (boxed / "labels" / "left.txt").write_text("0 0 0 0.3 0.5 0.3 0.9 0 1\n")
+    sources = [source for source in boxed_scenes(boxed) if source.picture.stem == "left"]
+    cache = SceneCache.of(sources, tmp_path / "cache", short_side=80)
+    assert cache[0][:, :30, 3].all()
+    assert not cache[0][:, 32:, 3].any()
