@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoremove.errors import RecipeError
-from autoremove.stages.base import SPEED_ONLY, StageFields
+from autoremove.stages.base import LOOK, SHARE, SPEED_ONLY, Range, StageFields
 from autoremove.stages.grow import add_grown
 from autoremove.stages.quality import fill_figures
 from autoremove.stages.refine import Refine
@@ -48,14 +49,21 @@ class Audit(StageFields):
     version: ClassVar[int] = 3
     needs: ClassVar[tuple[str, ...]] = ("image", "detections", "mask", "patches")
     gives: ClassVar[str] = "verdict"
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "confidence": SHARE,
+        "sizes": LOOK,
+        "grow": Range(0, 3, hint="In sizes of what is left."),
+        "blur": Range(),
+        "seam": Range(),
+        "crops": Range(1),
+    }
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.method not in METHODS:
             raise RecipeError(f"audit.method: {self.method!r} is none of {', '.join(METHODS)}.")
-        if not self.sizes or min(self.sizes) < 32:
-            raise RecipeError(f"audit.sizes: {list(self.sizes)} must name at least one size of 32 or more.")
-        if self.crops < 1:
-            raise RecipeError("audit.crops must be at least 1.")
+        if not self.sizes:
+            raise RecipeError("audit.sizes must name at least one size of 32 or more.")
 
     @property
     def _refine(self) -> Refine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from autoremove.stages.base import StageFields
+from autoremove.stages.base import SHARE, Range, StageFields
 from autoremove.stages.grain import grained
 from autoremove.types import Image, Mask, ObjectMask, Patch
 
@@ -50,6 +51,12 @@ class Composite(StageFields):
     version: ClassVar[int] = 3
     needs: ClassVar[tuple[str, ...]] = ("image", "mask", "patches")
     gives: ClassVar[str] = "patches"
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "match": SHARE,
+        "reach": Range(),
+        "feather": SHARE,
+        "grain": SHARE,
+    }
 
     def __call__(
         self, image: list[Image], mask: list[ObjectMask], patches: list[list[Patch]]

@@ -11,7 +11,7 @@ import numpy as np
 from autoremove.errors import RecipeError
 from autoremove.models.calibration import REST, Line
 from autoremove.models.precision import PRECISIONS, RUNTIMES
-from autoremove.stages.base import SPEED_ONLY, StageFields
+from autoremove.stages.base import LOOK, SHARE, SPEED_ONLY, Range, StageFields
 from autoremove.stages.combine import combined
 from autoremove.stages.rescore import SEEN, rescored
 from autoremove.stages.views import SPEEDS, View, plan_views
@@ -38,8 +38,8 @@ class Detect(StageFields):
     ``none``; it counts where it was calibrated for these weights (ours was) and ``calibrated`` is on.
     ``iou``: overlap above which two boxes of one view are one object. ``speed``: ``fast``, ``normal`` or
     ``max``, the plan of looks that follows the picture's size (:func:`~autoremove.stages.views.plan_views`).
-    ``sizes``: instead of a plan, longer sides in pixels at which the network sees the whole picture, each
-    also left-right mirrored if ``mirror``. Several looks are combined, which a small network gains much from.
+    ``sizes``: instead of a plan, longer sides in pixels (32 to 8192) at which the network sees the whole
+    picture, each also mirrored if ``mirror``. Several looks are combined, which a small network gains by.
     ``max_det``: most objects a picture, the surest first. ``precision`` of the network: see
     :data:`~autoremove.models.precision.PRECISIONS`. ``runtime``: what runs it, one of
     :data:`~autoremove.models.precision.RUNTIMES`; the finds are the same.
@@ -62,8 +62,15 @@ class Detect(StageFields):
     version: ClassVar[int] = 10
     needs: ClassVar[tuple[str, ...]] = ("image",)
     gives: ClassVar[str] = "detections"
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "confidence": SHARE,
+        "iou": SHARE,
+        "sizes": LOOK,
+        "max_det": Range(1),
+    }
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.speed not in SPEEDS:
             raise RecipeError(f"detect.speed: {self.speed!r} is none of {', '.join(SPEEDS)}.")
         if self.precision not in PRECISIONS:
@@ -71,10 +78,6 @@ class Detect(StageFields):
             raise RecipeError(f"detect.precision: {self.precision!r} is none of {words}.")
         if self.runtime not in RUNTIMES:
             raise RecipeError(f"detect.runtime: {self.runtime!r} is none of {', '.join(RUNTIMES)}.")
-        if self.sizes and min(self.sizes) < 32:
-            raise RecipeError(f"detect.sizes: {list(self.sizes)} must be 32 or more, or none at all.")
-        if self.max_det < 1:
-            raise RecipeError(f"detect.max_det: {self.max_det} must be 1 or more.")
 
     def weights_digest(self) -> str | None:
         from autoremove.models import weights

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
@@ -15,7 +15,7 @@ from autoremove.models import memory
 from autoremove.models.families import INPAINTERS
 from autoremove.models.precision import PRECISIONS
 from autoremove.stages import network, residuals
-from autoremove.stages.base import SPEED_ONLY, StageFields
+from autoremove.stages.base import SHARE, SPEED_ONLY, Range, StageFields
 from autoremove.stages.joining import joined, patch_box
 from autoremove.stages.network import Answer, Asking, Seen
 from autoremove.stages.plan import Box, Crop, part, plan
@@ -74,8 +74,17 @@ class Inpaint(StageFields):
     version: ClassVar[int] = 5
     needs: ClassVar[tuple[str, ...]] = ("image", "mask")
     gives: ClassVar[str] = "patches"
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "soft_from": Range(),
+        "side": Range(16),
+        "context": Range(),
+        "max_share": SHARE,
+        "radius": Range(1, 100),
+        "crops": Range(1),
+    }
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, words in (("model", MODELS), ("detail", DETAILS), ("precision", PRECISIONS)):
             if getattr(self, name) not in words:
                 raise RecipeError(f"inpaint.{name}: {getattr(self, name)!r} is none of {', '.join(words)}.")
@@ -85,8 +94,6 @@ class Inpaint(StageFields):
                 f"inpaint.detail: {self.model} does not tell where it copied from, as residuals need.",
                 hint="Set inpaint.detail to patches or none.",
             )
-        if self.crops < 1 or self.side < 16:
-            raise RecipeError("inpaint: crops must be at least 1 and side at least 16 pixels.")
 
     @property
     def uses(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from autoremove.errors import RecipeError
 from autoremove.stages import grow
-from autoremove.stages.base import StageFields
+from autoremove.stages.base import SHARE, Range, StageFields
 from autoremove.types import Cutout, Detections, Embedding, Image, Mask, ObjectMask
 
 LEAST = 0.05
@@ -64,8 +64,17 @@ class Refine(StageFields):
     version: ClassVar[int] = 4
     needs: ClassVar[tuple[str, ...]] = ("image", "detections")
     gives: ClassVar[str] = "mask"
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "threshold": SHARE,
+        "loose": SHARE,
+        "grow": Range(),
+        "grow_min": Range(),
+        "grow_max": Range(),
+        "grow_of": Range(),
+    }
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.method not in METHODS:
             raise RecipeError(f"refine.method: {self.method!r} is none of {', '.join(METHODS)}.")
 

@@ -9,11 +9,10 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autoremove.errors import RecipeError
 from autoremove.labels import GROUPS, PEOPLE, expanded
 from autoremove.models.boxes import apart, areas, common
 from autoremove.stages.attach import ATTACHED, owners
-from autoremove.stages.base import StageFields
+from autoremove.stages.base import SHARE, Range, StageFields
 from autoremove.stages.keep import kept, parsed
 from autoremove.stages.regions import check_regions, protected
 from autoremove.types import Detections, Image
@@ -68,17 +67,16 @@ class Select(StageFields):
     needs: ClassVar[tuple[str, ...]] = ("image", "detections")
     gives: ClassVar[str] = "detections"
 
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "confidence": SHARE,
+        "attach_confidence": SHARE,
+        "thresholds": SHARE,
+        "min_size": Range(hint="0 = no limit."),
+        "max_count": Range(hint="0 = no limit."),
+    }
+
     def __post_init__(self) -> None:
-        scores = {
-            "confidence": self.confidence,
-            "attach_confidence": self.attach_confidence,
-            **self.thresholds,
-        }
-        for name, value in scores.items():
-            if not 0 <= value <= 1:
-                raise RecipeError(f"select: the score {value:g} of {name} is not between 0 and 1.")
-        if self.min_size < 0 or self.max_count < 0:
-            raise RecipeError("select: min_size and max_count cannot be negative.", hint="0 = no limit.")
+        super().__post_init__()
         if self.keep:
             parsed(self.keep)
         check_regions("select.keep_region", self.keep_region)

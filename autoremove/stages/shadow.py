@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from autoremove.errors import RecipeError
 from autoremove.labels import ANIMALS, PEOPLE, VEHICLES
-from autoremove.stages.base import StageFields
+from autoremove.stages.base import Range, StageFields
 from autoremove.stages.ground import CROSS, LUMA, Ground, Plane, distance, ground_of, smooth
 from autoremove.types import Detections, Image, Mask, ObjectMask
 
@@ -72,17 +71,11 @@ class Shadow(StageFields):
     needs: ClassVar[tuple[str, ...]] = ("image", "detections", "mask")
     gives: ClassVar[str] = "mask"
 
-    def __post_init__(self) -> None:
-        if not 0 <= self.strength <= 3:
-            raise RecipeError(f"shadow.strength: {self.strength} is outside 0..3.", hint="1 is the usual.")
-        if not 0 <= self.reach <= 3:
-            raise RecipeError(
-                f"shadow.reach: {self.reach} is outside 0..3.", hint="In lengths of the object."
-            )
-        if self.max_area < 0:
-            raise RecipeError(
-                f"shadow.max_area: {self.max_area} is negative.", hint="0.5 is half the object."
-            )
+    ranges: ClassVar[Mapping[str, Range]] = {
+        "strength": Range(0, 3, hint="1 is the usual."),
+        "reach": Range(0, 3, hint="In lengths of the object."),
+        "max_area": Range(hint="0.5 is half the object."),
+    }
 
     def __call__(
         self, image: list[Image], detections: list[Detections], mask: list[ObjectMask]

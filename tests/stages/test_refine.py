@@ -221,7 +221,7 @@ def test_the_network_decides_by_its_threshold(networks: list[tuple[str, str]]) -
     nothing = refined(found, picture, method="network", threshold=1.0)
     boxed = refined(found, picture, method="box")
     assert np.array_equal(nothing.ids, boxed.ids), "an object that the network does not see is its box"
-    everything = refined(found, picture, method="network", threshold=-1.0)
+    everything = refined(found, picture, method="network", threshold=0.0)
     window = masknet.crop_window(found.xyxy[0])
     x1, y1, x2, y2 = (round(v) for v in window)
     assert (everything.ids[y1 + 1 : y2 - 1, x1 + 1 : x2 - 1] == 1).all()
