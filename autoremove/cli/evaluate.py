@@ -148,7 +148,7 @@ def mask(methods: str, weights: str | None, detector: str | None, **options: Any
 @click.option(
     "--repeats", default=1, show_default=True, type=click.IntRange(1), help="Holes for each picture."
 )
-@click.option("--seed", default=0, show_default=True, help="Decides the holes.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Decides the holes.")
 @click.option("--raw", is_flag=True, help="Judge the fill of the inpaint stage alone, before composite.")
 @click.option(
     "--sheet-ranked",

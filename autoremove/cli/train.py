@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from autoremove.cli.options import folder_option
+
 
 @click.group()
 def command() -> None:
@@ -37,15 +39,18 @@ def training_options(function: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="One setting; repeatable."
         ),
-        click.option(
-            "--output", "-o", type=click.Path(path_type=Path), required=True, help="Folder of the run."
-        ),
+        folder_option("--output", "-o", required=True, help="Folder of the run."),
         click.option("--resume", is_flag=True, help="Go on from the last checkpoint in --output."),
-        click.option("--time-budget", type=float, metavar="MINUTES", help="Stop after so much training."),
+        click.option(
+            "--time-budget",
+            type=click.FloatRange(0, min_open=True),
+            metavar="MINUTES",
+            help="Stop after so much training.",
+        ),
         click.option("--cpu-time", is_flag=True, help="Count computing in the budget, not waiting."),
-        click.option("--steps", type=int, help="Stop after so many steps."),
+        click.option("--steps", type=click.IntRange(1), help="Stop after so many steps."),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."),
-        click.option("--threads", type=int, default=0, help="CPU threads; 0 = all."),
+        click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads; 0 = all."),
     ]
     for option in reversed(options):
         function = option(function)

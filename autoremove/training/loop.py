@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from autoremove.errors import UsageError
 from autoremove.training.record import draw_curve, write_grid, write_run_record
 from autoremove.types import Image
 
@@ -55,6 +56,14 @@ class LoopConfig:
     log_every: int = 20
     look_first: bool = False
     cpu_time: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a run that would never end."""
+        if self.steps < 1:
+            raise UsageError(f"A run of {self.steps} steps would never end.", hint="Set steps to 1 or more.")
+        if self.time_budget_minutes is not None and not self.time_budget_minutes > 0:
+            minutes = f"{self.time_budget_minutes:g} minutes"
+            raise UsageError(f"A time budget of {minutes} is none.", hint="Give more than 0, or none.")
 
 
 @dataclass

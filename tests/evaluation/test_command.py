@@ -118,6 +118,7 @@ def test_removal(tmp_path, detector):
     [
         (["inpaint", "--models", "telia"], 2, "telia"),
         (["inpaint", "--shares", "30"], 2, "LOW-HIGH"),
+        (["inpaint", "--seed", "-1"], 2, "'--seed'"),
         (["inpaint", "--models", "telea@mine"], 2, "telea has no weights"),
         (["inpaint", "--models", "telea", "--lpips"], 3, "download.pytorch.org"),
         (["detect", "--set", "detect.confidenc=1"], 2, "confidence"),

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from autoremove.errors import UsageError
 from autoremove.training import loop
 from autoremove.training.loop import LoopConfig, Progress, restore, train
 from autoremove.types import Image
@@ -168,6 +169,14 @@ def test_time_ends_a_run_too(tmp_path: Path) -> None:
     assert progress.share(config(steps=10**9, time_budget_minutes=1e-4)) == 1.0
     # What is logged of so short a run still tells that its time was used up.
     assert rows(tmp_path)[-1]["seconds"] == pytest.approx(progress.seconds, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"steps": 0}, {"steps": -5}, {"time_budget_minutes": 0.0}, {"time_budget_minutes": -1.0}]
+)
+def test_a_run_that_would_never_end_is_refused(fields: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match=r"never end|is none"):
+        LoopConfig(**fields)
 
 
 @pytest.mark.parametrize(
