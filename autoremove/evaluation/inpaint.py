@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from autoremove.errors import InputError
+from autoremove.errors import InputError, PictureError
 from autoremove.evaluation.fills import TRUTH, Record
 from autoremove.evaluation.holes import Holes
 from autoremove.evaluation.labelled import spread
@@ -20,6 +21,8 @@ from autoremove.evaluation.perceptual import NOTHING_MORE, Measures
 from autoremove.evaluation.ranking import Ranked, Ranking, write_ranked
 from autoremove.evaluation.sheet import blanked, cell, write_sheet
 from autoremove.types import Image, Mask
+
+_log = logging.getLogger("autoremove")
 
 Fill = Callable[[Image, Mask], Image]
 """Picture and hole (True = fill) to the filled picture, as a user would get it."""
@@ -52,9 +55,13 @@ class Cases:
         return self.holes.of(self.paths[number].stem, self.size, share, (self.seed, number, repeat))
 
     def __iter__(self) -> Iterator[tuple[int, int, Image, Mask]]:
-        """Number, repeat, true square and hole."""
+        """Number, repeat, true square and hole; pictures that cannot be read are told and left out."""
         for number in tqdm(range(len(self.paths)), "inpaint", disable=None):
-            truth = self.truth(number)
+            try:
+                truth = self.truth(number)
+            except PictureError as error:
+                _log.warning("Left out: %s", error)
+                continue
             for repeat in range(self.repeats):
                 yield number, repeat, truth, self.hole(number, repeat)
 
@@ -79,7 +86,8 @@ def evaluate_inpaint(
     model and run has the same. The figures are those of :func:`~autoremove.evaluation.fills.figures_of`, the
     ``seconds`` a fill took, and what ``measures`` adds, summed up by bucket. ``truth`` holds the ratios of
     the true pictures at the same holes; ``causes``: what the worst fills of the first model have in common;
-    ``skipped``: holes that are empty or leave nothing.
+    ``pictures``: how many could be read; ``skipped``: holes that are empty or leave nothing, and all those
+    of pictures that could not.
     ``sheet``: a PNG with a row for each of up to forty pictures; ``ranked``: one of the best, the median and
     the worst ten fills of the first model. Raises InputError where there is nothing to fill.
     """
@@ -87,7 +95,7 @@ def evaluate_inpaint(
     chosen = list(spread(paths, len(paths), limit))
     cases = Cases(chosen, holes.dealt([path.stem for path in chosen]), size, shares, repeats, seed)
     record, ranking = Record.of(list(models), measures), Ranking()
-    rows, skipped = _measured(cases, models, record, ranking, draw=sheet is not None)
+    rows, pictures = _measured(cases, models, record, ranking, draw=sheet is not None)
     if not ranking.entries:
         raise InputError(f"No hole of {holes.origin} can be filled: all empty, or nothing left.")
     if sheet:
@@ -95,20 +103,21 @@ def evaluate_inpaint(
     if ranked:
         first = next(iter(models.values()))
         write_ranked(ranked, ranking, lambda entry: _again(cases, first, entry))
-    about = {"holes": cases.holes.origin, "size": size, "seed": seed, "pictures": len(chosen)}
+    about = {"holes": cases.holes.origin, "size": size, "seed": seed, "pictures": pictures}
+    skipped = len(chosen) * repeats - len(ranking.entries)
     return {**record.figures(), "causes": ranking.causes(), **about, "skipped": skipped}
 
 
 def _measured(
     cases: Cases, models: Mapping[str, Fill], record: Record, ranking: Ranking, *, draw: bool
 ) -> tuple[list[list[Image]], int]:
-    """Fill every hole with every model; the rows of the sheet, and how many holes were none."""
+    """Fill every hole with every model; the rows of the sheet, and how many pictures could be read."""
     rows: list[list[Image]] = []
     shown = np.linspace(0, len(cases.paths) - 1, min(MOST_ROWS, len(cases.paths))).astype(int).tolist()
-    skipped = 0
+    pictures = set()
     for number, repeat, truth, hole in cases:
+        pictures.add(number)
         if not hole.any() or hole.all():
-            skipped += 1
             continue
         fills = {TRUTH: truth}
         record.add(TRUTH, truth, truth, hole)
@@ -120,7 +129,10 @@ def _measured(
         ranking.add((number, repeat, name), truth, hole, record.last())
         if draw and repeat == 0 and number in shown:
             rows.append(_sheet_row(name, hole, fills, record))
-    return rows, skipped
+    if not pictures:
+        many = f"None of the {len(cases.paths)} pictures can be read"
+        raise InputError(f"{many}, {cases.paths[0]} among them.", hint="Give a folder of whole pictures.")
+    return rows, len(pictures)
 
 
 def _again(cases: Cases, fill: Fill, entry: Ranked) -> tuple[Image, Mask, Image]:

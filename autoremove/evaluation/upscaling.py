@@ -7,6 +7,7 @@ the outermost pixels these weigh what is inside instead of mirroring it), rounde
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ from autoremove.evaluation.table import Table, number
 from autoremove.models.srgan import SCALE
 from autoremove.training.upscaling_figures import bicubic_pixels, compared, enlarger, pair_of
 from autoremove.types import Image
+
+_log = logging.getLogger("autoremove")
 
 Enlarge = Callable[[Image], Image]
 """H x W x 3 uint8 to 4H x 4W x 3."""
@@ -127,7 +130,8 @@ def _pair(path: Path) -> tuple[Image, Image] | None:
 
     try:
         truth = read(path).rgb
-    except PictureError:
+    except PictureError as error:
+        _log.warning("Left out: %s", error)
         return None  # counted as skipped
     return None if min(truth.shape[:2]) < LEAST else pair_of(truth)
 

@@ -87,6 +87,20 @@ def test_holes_that_are_none_are_left_out(tmp_path):
     assert (result["fills"], result["skipped"]) == (1, 3)
 
 
+def test_pictures_that_cannot_be_read_are_left_out_and_told(tmp_path, caplog):
+    folder = scenes(tmp_path, 3)
+    whole = (folder / "scene_2.jpg").read_bytes()
+    (folder / "scene_1a.jpg").write_bytes(whole[: len(whole) // 2])
+    result = evaluate_inpaint(folder, holes_of("box", folder), {"black": black}, size=48, repeats=2)
+    assert (result["pictures"], result["fills"], result["skipped"]) == (3, 6, 2)
+    (told,) = caplog.records
+    assert told.getMessage().startswith(f"Left out: {folder / 'scene_1a.jpg'} is a damaged")
+    for number, ending in enumerate(("png", "webp", "jpg")):
+        (folder / f"scene_{number}.{ending}").unlink()
+    with pytest.raises(InputError, match="can be read"):
+        evaluate_inpaint(folder, holes_of("box", folder), {"black": black}, size=48)
+
+
 def test_every_model_and_run_gets_the_same_holes(tmp_path):
     folder, seen = scenes(tmp_path), []
 

@@ -39,7 +39,7 @@ def plain(low: np.ndarray) -> np.ndarray:
     return np.repeat(np.repeat(low, 4, 0), 4, 1)
 
 
-def test_models_stand_beside_bicubic(folder: Path, tmp_path: Path) -> None:
+def test_models_stand_beside_bicubic(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     sheet = tmp_path / "sheet.png"
     result = evaluate_enlargers(folder, {"plain": plain, "same": bicubic_pixels}, sheet=sheet)
     models = result["models"]
@@ -49,6 +49,9 @@ def test_models_stand_beside_bicubic(folder: Path, tmp_path: Path) -> None:
     assert models["plain"]["gain"] == pytest.approx(models["plain"]["psnr"] - models["bicubic"]["psnr"])
     assert models["plain"]["gain"] < 0
     assert (result["pictures"], result["skipped"]) == (2, 2)
+    assert [row.getMessage().split(" is a ")[0] for row in caplog.records] == [
+        f"Left out: {folder / 'cut.jpg'}"
+    ]
     assert set(result["each"]) == {"0.png", "1.png"}
     with PilImage.open(sheet) as opened:
         assert opened.width > 4 * 256
