@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from glob import escape
@@ -18,6 +19,8 @@ from autoremove.images import exif
 from autoremove.images.samples import upright
 from autoremove.training.ahead import read_all
 from autoremove.types import Image
+
+_log = logging.getLogger("autoremove")
 
 EXTENSIONS = frozenset({".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".avif", ".heic"})
 """How the names of pictures usually end, in small letters."""
@@ -76,19 +79,36 @@ def read_pixels(path: Path) -> Image:
 
 
 def read_instances(folder: Path) -> Iterator[LabelledPicture]:
-    """Yield every picture of a data set in the `instances` form (README, "Measuring on your own data")."""
+    """Yield every picture of a data set in the `instances` form (README, "Measuring on your own data").
+
+    An object without a pixel in its mask has no box and counts nowhere; the first one is told in the log.
+    Raises InputError for what is not there or does not fit together.
+    """
     table = folder / "instances.jsonl"
     if not table.exists():
         raise InputError(
             f"{folder} has no instances.jsonl.", hint="Give the folder that holds images/ and masks/."
         )
     rows = [json.loads(line) for line in table.read_text().splitlines()]
-    yield from read_all(lambda row: _read_row(folder, row), rows)
+    told = False
+    for picture in read_all(lambda row: _read_row(folder, row), rows):
+        if not told and (lost := [row for row in picture.objects if not (picture.ids == row[0]).any()]):
+            where = f"{folder}: object {lost[0][0]} ({lost[0][1]}) of {picture.name}"
+            _log.warning("%s has no pixel in its mask, and is left out as any more like it.", where)
+            told = True
+        yield picture
 
 
 def _read_row(folder: Path, row: dict[str, Any]) -> LabelledPicture:
     image = read_pixels(find_picture(folder / "images", row["name"]))
-    with PillowImage.open(folder / "masks" / f"{row['name']}.png") as picture:
+    mask = folder / "masks" / f"{row['name']}.png"
+    with PillowImage.open(mask) as picture:
         ids = np.asarray(picture)
+    if ids.shape[:2] != image.shape[:2]:
+        sizes = " and ".join(f"{plane.shape[1]} x {plane.shape[0]}" for plane in (ids, image))
+        raise InputError(
+            f"{mask} and its picture differ in size: {sizes} pixels.",
+            hint="A mask is of the upright picture, turned as its EXIF says.",
+        )
     objects = tuple((int(item["id"]), str(item["label"])) for item in row["instances"])
     return LabelledPicture(row["name"], row.get("source", ""), image, ids, objects)

@@ -82,3 +82,26 @@ def test_a_picture_that_is_stored_turned_is_read_upright(tmp_path: Path, kind: s
 def test_a_broken_exif_block_turns_nothing(tmp_path: Path) -> None:
     PilImage.new("RGB", (3, 2)).save(tmp_path / "a.png", exif=b"Exif\0\0no block at all")
     assert read_pixels(tmp_path / "a.png").shape == (2, 3, 3)
+
+
+def test_an_object_without_pixels_is_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = labelled.instances(tmp_path / "set")
+    for number in (1, 3):
+        ids = labelled.drawn(labelled.PICTURES[number])[1]
+        PilImage.fromarray(np.where(ids == 1, 0, ids)).save(folder / "masks" / f"picture{number}.png")
+    assert len(list(read_instances(folder))) == 4
+    (told,) = caplog.records
+    assert told.getMessage().startswith(f"{folder}: object 1 (person) of picture1 has no pixel")
+
+
+def test_a_whole_data_set_is_read_without_a_word(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    list(read_instances(labelled.instances(tmp_path / "set")))
+    assert not caplog.records
+
+
+def test_a_mask_of_another_size_is_told(tmp_path: Path) -> None:
+    folder = labelled.instances(tmp_path / "set")
+    stored = np.rot90(labelled.drawn(labelled.PICTURES[0])[1])
+    PilImage.fromarray(np.ascontiguousarray(stored)).save(folder / "masks" / "picture0.png")
+    with pytest.raises(InputError, match=r"picture0\.png .* differ in size: 96 x 128 and 128 x 96 pixels"):
+        list(read_instances(folder))
