@@ -49,7 +49,7 @@ SHARE = Range(0, 1)
 """Chances, scores and parts of a whole."""
 
 LOOK = Range(32, 8192, hint="The memory that a look takes grows with the square of its size.")
-"""Sizes at which a detector sees a picture, in pixels; larger ones have a process killed for its memory."""
+"""Sizes at which a detector sees a picture, in pixels; at 20000 a process was killed for its memory."""
 
 
 @dataclass(frozen=True)
