@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from autoremove.types import Detections, Mask, ObjectMask
 
 Entry = dict[str, Any]
 """One picture of a COCO file: its ``image`` and its ``annotations``, these with ``label`` and unnumbered."""
+
+_WRITTEN_BY = "Written by autoremove "
 
 
 def run_lengths(mask: Mask) -> dict[str, Any]:
@@ -113,9 +117,18 @@ def body(entries: Iterable[Entry], version: str) -> dict[str, Any]:
             )
     named = [{"id": number, "name": label, "supercategory": "object"} for label, number in categories.items()]
     return {
-        "info": {"description": f"Written by autoremove {version}."},
+        "info": {"description": f"{_WRITTEN_BY}{version}."},
         "licenses": [],
         "images": images,
         "annotations": annotations,
         "categories": named,
     }
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a COCO file that :func:`body` made, edited since or not."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))["info"]["description"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return str(told).startswith(_WRITTEN_BY)

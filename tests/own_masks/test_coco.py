@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoremove.own_masks.coco import all_run_lengths, body, entry, mask_from, run_lengths
+from autoremove.own_masks.coco import all_run_lengths, body, entry, is_ours, mask_from, run_lengths
 from autoremove.types import Detections, ObjectMask
 
 SHAPE = (9, 12)
@@ -76,3 +76,12 @@ def test_polygons_and_packed_run_lengths_are_read() -> None:
 def test_what_is_no_segmentation_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="segmentation"):
         mask_from(wrong, SHAPE)
+
+
+def test_our_files_are_told_from_others(tmp_path: Path) -> None:
+    (tmp_path / "ours.json").write_text(json.dumps(body([entry("a.jpg", "a.png", *two())], "9.9"), indent=2))
+    (tmp_path / "theirs.json").write_text('{"info": {"description": "COCO 2017"}}')
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "half.json").write_text('{"info": {"descri')
+    named = ("ours", "theirs", "list", "half", "none")
+    assert [name for name in named if is_ours(tmp_path / f"{name}.json")] == ["ours"]
