@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,6 +128,51 @@ def test_inpaint_refusals(invoke: Invoke, photos: Path, hole: np.ndarray, tmp_pa
     for arguments, code, words in cases:
         result = invoke("inpaint", *arguments)
         assert (result.exit_code, words in result.stderr) == (code, True), (arguments, result.output)
+    assert not output.exists()
+
+
+def test_inpaint_refuses_folders_in_one_another(
+    invoke: Invoke, photos: Path, hole: np.ndarray, tmp_path: Path
+) -> None:
+    masks, output = tmp_path / "masks", tmp_path / "out"
+    masks.mkdir()
+    PilImage.fromarray(hole).save(masks / "a.png")
+    before = sorted(tmp_path.rglob("*"))
+    cases = [
+        ((photos, masks, "-o", photos), "photos is, or lies in, the output folder"),
+        ((photos, masks, "-o", tmp_path), "lies in, the output folder"),
+        ((photos, masks, "-o", masks), "masks is, or lies in, the output folder"),
+        ((photos, photos, "-o", output), "which is no folder of inputs"),
+        ((photos, tmp_path, "-o", output), "which is no folder of inputs"),
+        ((photos, masks, "-o", output, "--edges", photos), "which is no folder of inputs"),
+    ]
+    for arguments, words in cases:
+        result = invoke("inpaint", *arguments, "--model", "telea")
+        assert (result.exit_code, words in result.stderr) == (4, True), (arguments, result.output)
+        assert "hint:" in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_inpaint_takes_no_mask_for_two_pictures(
+    invoke: Invoke, photos: Path, hole: np.ndarray, tmp_path: Path
+) -> None:
+    masks, output = tmp_path / "masks", tmp_path / "out"
+    masks.mkdir()
+    PilImage.fromarray(builders.scene()).save(photos / "a.jpg")
+    for name in ("a.jpg.png", "a.png.png"):
+        PilImage.fromarray(hole).save(masks / name)
+    lines = shutil.copytree(masks, tmp_path / "lines")
+    (masks / "a.png.png").rename(masks / "a.png")
+    arguments = ["inpaint", photos, masks, "-o", output, "--model", "edgeconnect"]
+    (masks / "a.jpg.png").rename(tmp_path / "kept.png")
+    result = invoke(*arguments)
+    assert (result.exit_code, "may be of a.jpg or of a.png" in result.stderr) == (4, True), result.output
+    assert "a.jpg.png" in result.stderr.split("hint:")[1]
+    (tmp_path / "kept.png").rename(masks / "a.jpg.png")
+    (lines / "a.png.png").rename(lines / "a.png")
+    (lines / "a.jpg.png").unlink()
+    result = invoke(*arguments, "--edges", lines)
+    assert (result.exit_code, "The sketch" in result.stderr) == (4, True), result.output
     assert not output.exists()
 
 
