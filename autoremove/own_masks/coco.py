@@ -125,6 +125,23 @@ def body(entries: Iterable[Entry], version: str) -> dict[str, Any]:
     }
 
 
+def entries(path: Path) -> dict[str, Entry]:
+    """The pictures of a file that :func:`body` made, by their names; none of any other file."""
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        labels = {row["id"]: row["name"] for row in whole["categories"]}
+        found: dict[int, Entry] = {
+            row["id"]: {"image": {k: v for k, v in row.items() if k != "id"}, "annotations": []}
+            for row in whole["images"]
+        }
+        for row in whole["annotations"]:
+            own = {k: v for k, v in row.items() if k not in ("id", "image_id", "category_id")}
+            found[row["image_id"]]["annotations"].append({"label": labels[row["category_id"]], **own})
+        return {one["image"]["file_name"]: one for one in found.values()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def is_ours(path: Path) -> bool:
     """Whether a file is a COCO file that :func:`body` made, edited since or not."""
     try:

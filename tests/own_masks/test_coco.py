@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoremove.own_masks.coco import all_run_lengths, body, entry, is_ours, mask_from, run_lengths
+from autoremove.own_masks.coco import all_run_lengths, body, entries, entry, is_ours, mask_from, run_lengths
 from autoremove.types import Detections, ObjectMask
 
 SHAPE = (9, 12)
@@ -85,3 +85,13 @@ def test_our_files_are_told_from_others(tmp_path: Path) -> None:
     (tmp_path / "half.json").write_text('{"info": {"descri')
     named = ("ours", "theirs", "list", "half", "none")
     assert [name for name in named if is_ours(tmp_path / f"{name}.json")] == ["ours"]
+
+
+def test_the_entries_of_a_file_are_read_back(tmp_path: Path) -> None:
+    written = {name: entry(name, "m.png", *two()) for name in ("a.jpg", "sub/b.jpg")}
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps(body(written.values(), "9.9")))
+    assert entries(path) == written
+    path.write_text('{"images": [{"id": 1}]}')
+    assert entries(path) == {}
+    assert entries(tmp_path / "none.json") == {}
