@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -67,8 +67,8 @@ def work(
 ) -> list[Row]:
     """Run the recipe over every job; ``workers`` > 1 means several processes.
 
-    Every job ends in exactly one journal row. Raises OutputError if the output cannot be written; rows that
-    are finished by then are kept.
+    Every job ends in exactly one journal row, and these are returned. Raises OutputError if the output
+    cannot be written; rows that are finished by then are kept.
     """
     path = output / journal.NAME
     journal.mend(path)
@@ -87,10 +87,21 @@ def work(
         raise OutputError(
             f"Cannot write {path}: {error.strerror or error}.", hint="Free some space."
         ) from error
-    # Rows of pictures that are no longer among the inputs go; those of this run stand in its order.
-    final = [rows[relative] for relative in sorted(rows) if relative in wanted]
-    journal.compact(path, final)
-    return final
+    # Rows of pictures that are no longer among the inputs go, but for those that tell an edit of their files.
+    kept = _still_told(rows.values(), output, jobs) if plan.product.editable else set()
+    journal.compact(path, [rows[relative] for relative in sorted(rows) if relative in wanted | kept])
+    return [rows[relative] for relative in sorted(rows) if relative in wanted]
+
+
+def _still_told(rows: Iterable[Row], output: Path, jobs: Sequence[Job]) -> set[str]:
+    """The pictures whose files of an earlier run are there, wherever that was, and are none of this run."""
+    ours = {job.target for job in jobs}
+    places = {
+        row.relative: output / Path(row.relative).with_name(Path(row.output).name)
+        for row in rows
+        if row.output
+    }
+    return {relative for relative, place in places.items() if place not in ours and place.is_file()}
 
 
 def finish(job: Job, plan: Plan) -> Row:

@@ -37,7 +37,17 @@ def plan_jobs(
 
     What lies in a folder of ``exclude`` (the store, masks) is no input.
     """
-    _refuse_inside(inputs, output)
+    sources = listed(inputs, output, exclude)
+    files = (product or Pictures()).files(sources, output)
+    return [Job(source, files[source]) for source in sources]
+
+
+def listed(inputs: Sequence[Path], output: Path, exclude: Sequence[Path] = ()) -> list[images.Source]:
+    """The pictures in the order of their places in the tree, with those that cannot be read.
+
+    Raises InputError where there is none, or an input lies where nothing is read as input.
+    """
+    refuse_inside(inputs, output, exclude)
     readable, broken = images.list_pictures(inputs, exclude=[output, *exclude])
     sources = sorted([*readable, *broken], key=lambda source: source.relative)
     if not sources:
@@ -45,8 +55,7 @@ def plan_jobs(
             f"No pictures in {', '.join(str(path) for path in inputs)}.",
             hint="JPEG, PNG, WebP, TIFF, BMP, HEIC and AVIF files are taken.",
         )
-    files = (product or Pictures()).files(sources, output)
-    return [Job(source, files[source]) for source in sources]
+    return sources
 
 
 def with_masks(jobs: Sequence[Job], masks: Mapping[Path, OwnMask], *, others: OwnMask | None) -> list[Job]:
@@ -54,12 +63,24 @@ def with_masks(jobs: Sequence[Job], masks: Mapping[Path, OwnMask], *, others: Ow
     return [dataclasses.replace(job, own=masks.get(job.source.relative, others)) for job in jobs]
 
 
-def _refuse_inside(inputs: Sequence[Path], output: Path) -> None:
-    """What lies in the output is never read as input, so naming it there would find nothing."""
-    own = os.path.realpath(output)
+def refuse_inside(inputs: Sequence[Path], output: Path, exclude: Sequence[Path] = ()) -> None:
+    """Raise InputError for what lies in the output, the store or masks.
+
+    Nothing there is ever read as input, so naming it would find nothing.
+    """
     for path in inputs:
-        if Path(os.path.realpath(path)).is_relative_to(own):
+        if _lies_in(path, output):
             raise InputError(
                 f"The input {path} is, or lies in, the output folder {output}.",
                 hint="Inputs are never changed: choose another output folder.",
             )
+        for folder in exclude if path.is_dir() else ():  # a picture named outright is read wherever it lies
+            if _lies_in(path, folder):
+                raise InputError(
+                    f"The input {path} is, or lies in, {folder}, which is no folder of inputs.",
+                    hint="Keep pictures, masks and the cache in folders of their own.",
+                )
+
+
+def _lies_in(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))

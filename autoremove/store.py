@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -18,6 +19,11 @@ from autoremove.types import Ref
 
 PART = ".part-"
 """How the name of a file begins while it is being written."""
+
+_EXTENSIONS = "|".join(sorted({codec.extension for codec in CODECS.values()}))
+_OURS = re.compile(
+    rf"([0-9a-f]{{2}})/(?:\1[0-9a-f]{{62}}\.(?:{_EXTENSIONS})|{re.escape(PART)}[0-9a-f]{{16}})"
+)
 
 
 def default_root() -> Path:
@@ -70,9 +76,10 @@ class Store:
             ref_path.unlink(missing_ok=True)
 
     def files(self) -> Iterator[Path]:
+        """Artefacts and what killed runs left of them; whatever else lies in the folder is not ours."""
         if self.root.is_dir():
-            found = (path for path in sorted(self.root.rglob("*")) if path.is_file())
-            yield from (path for path in found if not _in_writing(path))
+            ours = (path for path in sorted(self.root.glob("*/*/*")) if _is_ours(path))
+            yield from (path for path in ours if path.is_file() and not _in_writing(path))
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Stage -> (number of artefacts, bytes)."""
@@ -97,6 +104,11 @@ class Store:
         return count, freed
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether a file is named as an artefact of its folder, or as the beginning of one."""
+    return _OURS.fullmatch(f"{path.parent.name}/{path.name}") is not None
+
+
 def _in_writing(path: Path) -> bool:
     """A file that another process is writing now; after a day it is a leftover of a killed run."""
     return path.name.startswith(PART) and time.time() - path.stat().st_mtime < 86_400
@@ -106,7 +118,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Write ``data`` beside ``path`` and rename; raises OutputError with the way out."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".part-{secrets.token_hex(8)}")
+        beside = path.with_name(f"{PART}{secrets.token_hex(8)}")
         try:
             with beside.open("xb") as stream:  # not tempfile, whose files only their owner may read
                 stream.write(data)

@@ -12,8 +12,9 @@ import pytest
 from autoremove import folder as room
 from autoremove import images, journal
 from autoremove.errors import InputError, OutputError, PictureError, UsageError
-from autoremove.folder import clean
+from autoremove.folder import Plan, clean
 from autoremove.journal import DONE, FAILED, Row
+from autoremove.store import Store
 from tests.cases import chain, photos
 from tests.cases.runs import ENDS, ends, files, pictures, plan, stamps
 
@@ -85,6 +86,14 @@ def test_a_folder_without_pictures_is_refused_before_the_start(tmp_path: Path, o
     with pytest.raises(InputError):
         clean([tmp_path / "nowhere"], output, plan(tmp_path))
     assert not output.exists()
+
+
+def test_a_folder_that_is_the_store_is_named(tmp_path: Path, source: Path, output: Path) -> None:
+    with pytest.raises(InputError, match="which is no folder of inputs") as caught:
+        clean([source], output, Plan(chain.recipe(), Store(source.parent)))
+    assert caught.value.hint == "Keep pictures, masks and the cache in folders of their own."
+    alone = clean([source / "sub/b.png"], output, Plan(chain.recipe(), Store(source / "sub")))
+    assert [row.status for row in alone] == [DONE], "a picture named outright is read wherever it lies"
 
 
 def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(tmp_path, source, output, monkeypatch) -> None:

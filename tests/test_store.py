@@ -106,7 +106,7 @@ import os, sys
 from pathlib import Path
 from autoremove import store
 store.os.replace = lambda *_: os._exit(9)
-store.Store(Path(sys.argv[1])).put("detect", "k" * 64, "detections", __import__(
+store.Store(Path(sys.argv[1])).put("detect", "c" * 64, "detections", __import__(
     "autoremove.types", fromlist=["x"]).Detections.empty())
 """
 
@@ -116,12 +116,12 @@ def test_killed_between_writing_and_renaming_leaves_no_artefact(tmp_path: Path) 
     done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], env=environment)
     assert done.returncode == 9
     store = Store(tmp_path)
-    assert store.find("detect", "k" * 64, "detections") is None
+    assert store.find("detect", "c" * 64, "detections") is None
     assert list(store.files()) == [], "another process may still be writing it"
     (left,) = (path for path in tmp_path.rglob("*") if path.is_file())
     assert left.name.startswith(".part-")
     os.utime(left, (0, 0))
-    assert store.put("detect", "k" * 64, "detections", Detections.empty()).path.exists()
+    assert store.put("detect", "c" * 64, "detections", Detections.empty()).path.exists()
     assert store.prune(max_bytes=0)[0] == 2
     assert list(store.files()) == []
 
@@ -159,7 +159,7 @@ def aged(tmp_path: Path) -> Store:
     import time
 
     for days in (30, 20, 10):
-        path = photos.write(tmp_path / f"stage{days}" / "ab" / "x.json", b"0123456789")
+        path = photos.write(tmp_path / f"stage{days}" / "ab" / f"{'ab' * 32}.json", b"0123456789")
         os.utime(path, (time.time() - days * 86400,) * 2)
     return Store(tmp_path)
 
@@ -181,6 +181,38 @@ def test_pruning_takes_the_oldest_until_both_limits_hold(aged: Store, limits: di
     assert [path.parts[-3] for path in aged.files()] == [f"stage{days}" for days in kept]
     assert (count, freed) == (3 - len(kept), 10 * (3 - len(kept)))
     assert aged.sizes() == {f"stage{days}": (1, 10) for days in kept}
+
+
+@pytest.mark.parametrize("stage", ["amend", "detect", "own-mask", "own-objects"])
+def test_only_artefacts_are_counted_and_pruned(tmp_path: Path, stage: str) -> None:
+    store, name = Store(tmp_path), f"{'ab' * 32}.json"
+    ours = [store.put(stage, f"{number}{'b' * 63}", "detections", Detections.empty()).path for number in "12"]
+    ours.append(store.put(stage, "ab" * 32, "patches", []).path)
+    left = photos.write(tmp_path / stage / "ab" / ".part-0123456789abcdef", b"half a")
+    os.utime(left, (0, 0))
+    foreign = [
+        photos.write(tmp_path / path, b"mine")
+        for path in (
+            "thesis.txt",
+            name,
+            f"ab/{name}",
+            f"{stage}/{name}",
+            f"{stage}/cd/{name}",
+            f"{stage}/ab/more/{name}",
+            f"{stage}/ab/{'ab' * 32}.txt",
+            f"{stage}/ab/{'ab' * 31}.json",
+            f"{stage}/ab/notes.json",
+            f"{stage}/ab/.part-two",
+            ".part-0123456789abcdef",
+        )
+    ]
+    for path in foreign:
+        os.utime(path, (0, 0))
+    assert set(store.files()) == {*ours, left}
+    assert {name: count for name, (count, _) in store.sizes().items()} == {stage: 4}
+    assert store.prune(max_bytes=0)[0] == 4
+    assert [path.exists() for path in foreign] == [True] * 11
+    assert not any(path.exists() for path in (*ours, left))
 
 
 def test_a_store_that_is_not_there_is_empty(tmp_path: Path) -> None:

@@ -217,18 +217,23 @@ def paired(image: Path, mask: Path, output: Path, sketch: Path | None = None) ->
         raise UsageError(f"{names} must {'all' if sketch else 'both'} be files or folders.")
     if not image.is_dir():
         return [Job(image, mask, sketch, output_file(image, output))]
-    from autoremove import images
-    from autoremove.own_masks.names import mask_files, mask_of
+    return _in_folders(image, mask, output, sketch)
 
-    others = [output, *given[1:]]
-    readable, broken = images.list_pictures([image], exclude=others)
-    sources = [*readable, *broken]
-    if not sources:
-        raise InputError(f"No pictures in {image}.")
+
+def _in_folders(image: Path, mask: Path, output: Path, sketch: Path | None) -> list[Job]:
+    from autoremove import images
+    from autoremove.jobs import listed, refuse_inside
+    from autoremove.own_masks.finding import of_pictures
+    from autoremove.own_masks.names import mask_files
+
+    others = [mask, *([sketch] if sketch else [])]
+    refuse_inside(others, output)
+    sources = listed([image], output, others)
     targets = images.plan_outputs(sources, output)
-    files = mask_files(mask, [output])
-    drawn = mask_files(sketch, [output]) if sketch else {}
+    relatives = [source.relative for source in sources]
+    holes = of_pictures(relatives, mask_files(mask, [output]))
+    drawn = of_pictures(relatives, mask_files(sketch, [output]), "sketch") if sketch else {}
     return [
-        Job(source.path, mask_of(source.relative, files), mask_of(source.relative, drawn), targets[source])
+        Job(source.path, holes.get(source.relative), drawn.get(source.relative), targets[source])
         for source in sources
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,42 +108,56 @@ def _refuse_results(output: Path) -> None:
 
 
 def _written(jobs: Sequence[Job], output: Path, plan: Plan, workers: int, quiet: bool) -> list[Row]:
-    """All masks under one progress bar; the COCO file at the end, its parts made as the masks come in."""
-    from autoremove import __version__
+    """All masks under one progress bar; the COCO file at the end, its parts made as the masks come in.
+
+    Masks of earlier runs on other pictures stay in it as long as they are there.
+    """
+    from autoremove import __version__, journal
     from autoremove.cli.alone import alone_in
     from autoremove.cli.progress import Progress
     from autoremove.folder import work
     from autoremove.own_masks.coco import body
+    from autoremove.own_masks.coco import entries as recorded
     from autoremove.own_masks.names import COCO
     from autoremove.store import write_atomically
 
-    names = {job.source.relative.as_posix(): job.target.relative_to(output).as_posix() for job in jobs}
     entries: dict[str, Entry] = {}
     with alone_in(output), Progress(quiet) as progress:
 
         def on_row(row: Row) -> None:
             progress.row(row)
             if row.output is not None:
-                entries.update(_entry(row, names, plan.max_pixels))
+                entries.update(_entry(row, plan.max_pixels))
 
         rows = work(jobs, output, plan, workers=workers, on_start=progress.start, on_row=on_row)
-        whole = body([entries[row.relative] for row in rows if row.relative in entries], __version__)
+        told, ended = journal.read(output / journal.NAME), {row.relative for row in rows}
+        kept = [row for row in told.values() if row.relative not in ended]
+        before = recorded(output / COCO) if kept else {}
+        for row in kept:
+            entries.update(_entry(row, plan.max_pixels, before.get(row.relative)))
+        whole = body([entries[relative] for relative in told if relative in entries], __version__)
         write_atomically(output / COCO, json.dumps(whole).encode())
     return rows
 
 
-def _entry(row: Row, names: Mapping[str, str], max_pixels: int) -> dict[str, Entry]:
-    """The row's part of the COCO file; none where what an edited mask was made of has left the cache."""
+def _entry(row: Row, max_pixels: int, recorded: Entry | None = None) -> dict[str, Entry]:
+    """The row's part of the COCO file.
+
+    Where what its mask was made of has left the cache it is what was ``recorded`` of it, if anything.
+    """
     from autoremove.codecs import load
     from autoremove.errors import BrokenArtefact
     from autoremove.own_masks.coco import entry
     from autoremove.types import Ref
 
+    name = Path(row.relative).with_name(Path(row.output or "").name).as_posix()
     try:
         found, mask = (
             load(slot, Ref(Path(row.artefacts[slot])), max_pixels) for slot in ("detections", "mask")
         )
     except BrokenArtefact:
-        say(f"note: coco.json says nothing of {printable(row.relative)}: its mask is no longer in the cache")
-        return {}
-    return {row.relative: entry(row.relative, names[row.relative], found, mask)}
+        if recorded is None:
+            named = printable(row.relative)
+            say(f"note: coco.json says nothing of {named}: its mask is no longer in the cache")
+        return {row.relative: recorded} if recorded else {}
+    return {row.relative: entry(row.relative, name, found, mask)}

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from autoremove.cli.regions import Region, Regions
+from autoremove.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,18 +82,17 @@ class Request:
 
     @property
     def overrides(self) -> list[str]:
-        """``stage.field=value`` texts; what --set says counts last."""
+        """``stage.field=value`` texts; what --set says counts last. Raises UsageError for an empty choice."""
         chosen: dict[str, Any] = {}
         if self.remove:
-            labels = [label.strip() for text in self.remove for label in text.split(",") if label.strip()]
-            chosen["select.labels"] = labels
+            chosen["select.labels"] = _labels(self.remove)
         if self.confidence is not None:
             chosen["select.confidence"] = self.confidence
         chosen |= {f"select.thresholds.{label}": score for label, score in self.threshold}
         if self.min_size is not None:
             chosen["select.min_size"] = self.min_size
         if self.keep is not None:
-            chosen["select.keep"] = self.keep
+            chosen["select.keep"] = _way(self.keep)
         if self.keep_region:
             chosen["select.keep_region"] = [region for rows in self.keep_region for region in rows]
         if self.speed is not None:
@@ -106,6 +106,24 @@ class Request:
         if least < DETECTED_FROM:
             chosen["detect.confidence"] = least
         return [*(f"{field}={json.dumps(value)}" for field, value in chosen.items()), *self.settings]
+
+
+def _labels(texts: tuple[str, ...]) -> list[str]:
+    """What --remove names; no label at all, as an unset variable leaves it, would be every class."""
+    labels = [label.strip() for text in texts for label in text.split(",") if label.strip()]
+    if not labels:
+        raise UsageError(
+            "--remove names nothing to remove.",
+            hint="E.g. --remove person,car; leave --remove out to take the classes of the recipe.",
+        )
+    return labels
+
+
+def _way(keep: str) -> str:
+    """What --keep says; nothing at all would keep nobody."""
+    if not keep.strip():
+        raise UsageError("--keep names nobody.", hint="E.g. --keep subject; leave --keep out to keep nobody.")
+    return keep
 
 
 def folder_option(*names: str, help: str, **more: Any) -> Callable[[F], F]:

@@ -15,8 +15,8 @@ from autoremove.cli.options import folder_option
 def command() -> None:
     """Train or fine-tune the networks.
 
-    Every run can be stopped at any time and goes on with --resume. Its folder receives the checkpoint, the
-    best weights as safetensors, a log, a curve and sample pictures.
+    Every run can be stopped at any time and goes on with --resume; without it a folder with a run is refused.
+    The folder receives the checkpoint, the best weights as safetensors, a log, a curve and sample pictures.
     """
 
 
@@ -129,7 +129,9 @@ def _fill(network: str, options: dict[str, Any]) -> None:
 
     from autoremove.training import inpainter as room
     from autoremove.training.inpainter_config import read_settings
+    from autoremove.training.loop import check_begun
 
+    check_begun(options["output"], options["resume"])
     config = read_settings(options["config"], options["assignments"], network)
     config = replace(config, data=options["data"], threads=options["threads"] or config.threads)
     if options["validation"]:
@@ -152,9 +154,10 @@ def _run(room: Any, kind: type[Any], shipped: str, options: dict[str, Any]) -> N
     import torch
 
     from autoremove.models.device import choose
-    from autoremove.training.loop import LoopConfig
+    from autoremove.training.loop import LoopConfig, check_begun
     from autoremove.training.settings import read_config
 
+    check_begun(options["output"], options["resume"])
     if options["threads"]:
         torch.set_num_threads(options["threads"])
     config = read_config(kind, shipped, options["config"], options["assignments"])

@@ -78,10 +78,9 @@ def planned(image: Path, output: Path) -> list[Job]:
     if not image.is_dir():
         return [Job(image, output_file(image, output))]
     from autoremove import images
+    from autoremove.jobs import listed
 
-    sources = [source for part in images.list_pictures([image], exclude=[output]) for source in part]
-    if not sources:
-        raise InputError(f"No pictures in {image}.")
+    sources = listed([image], output)
     targets = images.plan_outputs(sources, output)
     return [Job(source.path, targets[source]) for source in sources]
 

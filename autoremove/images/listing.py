@@ -14,6 +14,12 @@ from autoremove.images.kinds import SUPPORTED, claims_to_be_picture, kind_of
 _NOT_OURS = frozenset(("@eadir", "__macosx"))
 """Folders in which other programs keep their own thumbnails."""
 
+_PREVIEWS = "report_files"
+"""Where a report keeps its previews, as ``report.previews.FOLDER``, which this room may not know."""
+
+_REPORTED = ("report.html", "journal.jsonl")
+"""What lies beside that folder if it is a report's."""
+
 
 @dataclass(frozen=True)
 class Source:
@@ -31,7 +37,8 @@ def list_pictures(
     The second list holds what is named like a picture, or was named outright, but is none that can be
     read: empty, text, camera raw, out of reach. ``read`` raises the fitting PictureError for each of them,
     so that they end as failures and are not lost in silence. Other files (text, video) and hidden ones
-    are in neither list. Nothing at or below a path of ``exclude`` is listed.
+    are in neither list. Nothing at or below a path of ``exclude`` is listed, and none of the previews of a
+    report.
 
     Raises InputError where an input does not exist or a folder cannot be opened.
     """
@@ -73,9 +80,16 @@ def _walk(folder: Path, excluded: frozenset[str], visited: set[str]) -> Iterator
         if path.name.startswith(".") or path.name.casefold() in _NOT_OURS:
             continue
         if path.is_dir():
+            if _holds_previews(path):
+                continue
             yield from _walk(path, excluded, visited)
         elif (path.is_file() or path.is_symlink()) and not _is_excluded(os.path.realpath(path), excluded):
             yield path
+
+
+def _holds_previews(folder: Path) -> bool:
+    """Whether a folder is what a report keeps beside it, and not somebody's own of that name."""
+    return folder.name == _PREVIEWS and any((folder.parent / name).is_file() for name in _REPORTED)
 
 
 def _entries(folder: Path) -> list[Path]:

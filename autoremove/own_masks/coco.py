@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,8 @@ from autoremove.types import Detections, Mask, ObjectMask
 
 Entry = dict[str, Any]
 """One picture of a COCO file: its ``image`` and its ``annotations``, these with ``label`` and unnumbered."""
+
+_WRITTEN_BY = "Written by autoremove "
 
 
 def run_lengths(mask: Mask) -> dict[str, Any]:
@@ -113,9 +117,35 @@ def body(entries: Iterable[Entry], version: str) -> dict[str, Any]:
             )
     named = [{"id": number, "name": label, "supercategory": "object"} for label, number in categories.items()]
     return {
-        "info": {"description": f"Written by autoremove {version}."},
+        "info": {"description": f"{_WRITTEN_BY}{version}."},
         "licenses": [],
         "images": images,
         "annotations": annotations,
         "categories": named,
     }
+
+
+def entries(path: Path) -> dict[str, Entry]:
+    """The pictures of a file that :func:`body` made, by their names; none of any other file."""
+    try:
+        whole = json.loads(path.read_text(encoding="utf-8"))
+        labels = {row["id"]: row["name"] for row in whole["categories"]}
+        found: dict[int, Entry] = {
+            row["id"]: {"image": {k: v for k, v in row.items() if k != "id"}, "annotations": []}
+            for row in whole["images"]
+        }
+        for row in whole["annotations"]:
+            own = {k: v for k, v in row.items() if k not in ("id", "image_id", "category_id")}
+            found[row["image_id"]]["annotations"].append({"label": labels[row["category_id"]], **own})
+        return {one["image"]["file_name"]: one for one in found.values()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file is a COCO file that :func:`body` made, edited since or not."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))["info"]["description"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return str(told).startswith(_WRITTEN_BY)

@@ -81,12 +81,27 @@ def find(where: Path, relatives: Sequence[Path], exclude: Sequence[Path] = ()) -
     return Found(masks, stray)
 
 
-def _claim(claims: dict[Path, Path], relative: Path, *paths: Path) -> None:
+def of_pictures(relatives: Sequence[Path], files: Mapping[str, Path], kind: str = "mask") -> dict[Path, Path]:
+    """The file of each picture that has one, out of :func:`mask_files`; ``kind``: what the files hold.
+
+    Raises InputError where two pictures claim one file.
+    """
+    found: dict[Path, Path] = {}
+    claims: dict[Path, Path] = {}
+    for relative in relatives:
+        path = mask_of(relative, files)
+        if path is not None:
+            found[relative] = path
+            _claim(claims, relative, path, kind=kind)
+    return found
+
+
+def _claim(claims: dict[Path, Path], relative: Path, *paths: Path, kind: str = "mask") -> None:
     for path in paths:
         other = claims.setdefault(path, relative)
         if other != relative:
             raise InputError(
-                f"The mask {path} may be of {other} or of {relative}.",
+                f"The {kind} {path} may be of {other} or of {relative}.",
                 hint=f"Name it {other.name}.png or {relative.name}.png.",
             )
 

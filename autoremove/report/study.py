@@ -119,6 +119,8 @@ def tasks_of(options: Options, has_truth: bool) -> list[str]:
     """The tasks to ask; raises UsageError for an unknown one, and for one that needs true pictures."""
     if options.tasks is None:
         return list(TASKS) if has_truth else ["opinion"]
+    if not options.tasks:
+        raise UsageError("--tasks names no task.", hint=f"Choose of {', '.join(TASKS)}.")
     for task in options.tasks:
         if task not in TASKS:
             raise UsageError(f"There is no task {task!r}.", hint=f"Choose of {', '.join(TASKS)}.")

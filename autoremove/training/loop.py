@@ -15,9 +15,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from autoremove.errors import UsageError
+from autoremove.errors import OutputError, UsageError
 from autoremove.training.record import draw_curve, write_grid, write_run_record
 from autoremove.types import Image
+
+CHECKPOINT = "checkpoint.pt"
 
 
 class Task(Protocol):
@@ -87,10 +89,12 @@ def train(
     """Train ``task`` until its steps or its time are used up; returns where it stopped.
 
     ``run_dir`` receives checkpoint.pt, best.safetensors, last.safetensors, log.jsonl, curve.png,
-    samples/ and run.json. A run that was killed goes on from its last checkpoint with ``resume``.
+    samples/ and run.json. A run that was killed goes on from its last checkpoint with ``resume``. Raises
+    OutputError where there is a checkpoint already and ``resume`` is not asked for.
     """
     from tqdm import tqdm
 
+    check_begun(run_dir, resume)
     run_dir.mkdir(parents=True, exist_ok=True)
     progress = restore(task, run_dir) if resume else Progress()
     write_run_record(run_dir, {"loop": asdict(config), **settings})
@@ -114,6 +118,15 @@ def train(
     _look_up(task, progress, run_dir)
     save(task, progress, run_dir)
     return progress
+
+
+def check_begun(run_dir: Path, resume: bool) -> None:
+    """Raise OutputError where a new run would replace the checkpoint and the best weights of another."""
+    if not resume and (run_dir / CHECKPOINT).exists():
+        raise OutputError(
+            f"The folder {run_dir} holds a run already, with its {CHECKPOINT}.",
+            hint="Add --resume to go on with it, or choose another --output.",
+        )
 
 
 def _steps(
@@ -150,16 +163,16 @@ def save(task: Task, progress: Progress, run_dir: Path) -> None:
     """Write the checkpoint beside, then rename: a kill never leaves half a file."""
     import torch
 
-    beside = run_dir / "checkpoint.pt.part"
+    beside = run_dir / f"{CHECKPOINT}.part"
     torch.save({"task": task.state_dict(), "progress": asdict(progress)}, beside)
-    os.replace(beside, run_dir / "checkpoint.pt")
+    os.replace(beside, run_dir / CHECKPOINT)
 
 
 def restore(task: Task, run_dir: Path) -> Progress:
     """Load the checkpoint if there is one; a fresh start otherwise."""
     import torch
 
-    path = run_dir / "checkpoint.pt"
+    path = run_dir / CHECKPOINT
     if not path.exists():
         return Progress()
     state = torch.load(path, map_location="cpu", weights_only=True)

@@ -152,9 +152,12 @@ def test_fine_tuning_is_one_command(invoke: Invoke, photos: Path, guided: Path, 
         "precision=float32",
     ]
     options = [part for text in settings for part in ("--set", text)]
-    result = invoke(
-        "train", "inpainter", "--data", photos, "-o", output, *options, "--steps", 1, "--device", "cpu"
-    )
+    begin = ["train", "inpainter", "--data", photos, "-o", output, *options, "--steps", 1, "--device", "cpu"]
+    result = invoke(*begin)
     assert result.exit_code == 0, result.output
     assert load_generator(output / "best.safetensors").config == load_generator(guided).config
     assert '"learning_rate": 0.0001' in (output / "run.json").read_text()
+    anew = invoke(*begin)
+    assert (anew.exit_code, "Add --resume" in anew.stderr) == (4, True), anew.output
+    other = invoke("train", "detector", "--data", photos, "-o", output)
+    assert (other.exit_code, "Add --resume" in other.stderr) == (4, True), other.output

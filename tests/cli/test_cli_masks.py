@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from click.testing import Result
 from PIL import Image as PilImage
 
+from autoremove import journal
 from autoremove.own_masks.coco import run_lengths
 from autoremove.own_masks.names import mask_files, mask_of
 from tests import builders
@@ -55,6 +57,49 @@ def test_mask_writes_masks_objects_and_coco(
     first = body["annotations"][0]
     assert first["bbox"] == [x0, y0, x1 - x0, y1 - y0]
     assert first["area"] == (ids > 0).sum() == sum(first["segmentation"]["counts"][1::2])
+
+
+def test_masks_of_some_pictures_leave_the_others_known(
+    invoke: Invoke, photos: Path, light: list[str], tmp_path: Path
+) -> None:
+    (photos / "cut.jpg").unlink()
+    output, store = tmp_path / "masks", tmp_path / "store"
+    settings = light[: light.index("inpaint.model=telea") - 1] + light[light.index("--cache") :]
+    assert invoke("mask", photos, "-o", output, *settings).exit_code == 0
+    whole, rows = json.loads((output / "coco.json").read_text()), journal.read(output / journal.NAME)
+    shutil.rmtree(store)  # what tells of the others is then in the old file alone
+    output = output.rename(tmp_path / "moved")
+    PilImage.fromarray(np.zeros(builders.SIZE_HW, np.uint8)).save(output / "sub" / "a.png")  # edited
+    result = invoke("mask", photos / "a.png", "-o", output, *settings)
+    assert result.exit_code == 0, result.output
+    assert "1 object in 1 picture, 0 failed" in result.stdout
+    assert "note:" not in result.stderr
+    assert json.loads((output / "coco.json").read_text()) == whole
+    assert list(journal.read(output / journal.NAME)) == list(rows)
+    (output / "empty street.png").unlink()
+    wider = invoke("mask", photos, "-o", output, *settings, "--set", "refine.grow=0.3")
+    assert wider.exit_code == 0, wider.output
+    assert "Edited by hand and left as they are: 1" in wider.stdout
+    grown = {
+        row["file_name"]: row["grown"] for row in json.loads((output / "coco.json").read_text())["images"]
+    }
+    assert grown["b.jpg"] == run_lengths(pixels(output / "b.png") > 0)
+    assert grown["b.jpg"] != next(row["grown"] for row in whole["images"] if row["file_name"] == "b.jpg")
+
+
+def test_masks_that_are_gone_or_another_pictures_are_told_no_more(
+    invoke: Invoke, photos: Path, light: list[str], tmp_path: Path
+) -> None:
+    (photos / "cut.jpg").unlink()
+    output = tmp_path / "masks"
+    settings = light[: light.index("inpaint.model=telea") - 1] + light[light.index("--cache") :]
+    assert invoke("mask", photos, "-o", output, *settings).exit_code == 0
+    (output / "sub" / "a.png").unlink()
+    renamed = (photos / "b.jpg").rename(photos / "b.jpeg")
+    assert invoke("mask", renamed, "-o", output, *settings).exit_code == 0
+    assert list(journal.read(output / journal.NAME)) == ["a.png", "b.jpeg", "empty street.png"]
+    body = json.loads((output / "coco.json").read_text())
+    assert [row["file_name"] for row in body["images"]] == ["a.png", "b.jpeg", "empty street.png"]
 
 
 def test_run_lengths_are_those_of_coco() -> None:
@@ -127,6 +172,51 @@ def test_inpaint_refusals(invoke: Invoke, photos: Path, hole: np.ndarray, tmp_pa
     for arguments, code, words in cases:
         result = invoke("inpaint", *arguments)
         assert (result.exit_code, words in result.stderr) == (code, True), (arguments, result.output)
+    assert not output.exists()
+
+
+def test_inpaint_refuses_folders_in_one_another(
+    invoke: Invoke, photos: Path, hole: np.ndarray, tmp_path: Path
+) -> None:
+    masks, output = tmp_path / "masks", tmp_path / "out"
+    masks.mkdir()
+    PilImage.fromarray(hole).save(masks / "a.png")
+    before = sorted(tmp_path.rglob("*"))
+    cases = [
+        ((photos, masks, "-o", photos), "photos is, or lies in, the output folder"),
+        ((photos, masks, "-o", tmp_path), "lies in, the output folder"),
+        ((photos, masks, "-o", masks), "masks is, or lies in, the output folder"),
+        ((photos, photos, "-o", output), "which is no folder of inputs"),
+        ((photos, tmp_path, "-o", output), "which is no folder of inputs"),
+        ((photos, masks, "-o", output, "--edges", photos), "which is no folder of inputs"),
+    ]
+    for arguments, words in cases:
+        result = invoke("inpaint", *arguments, "--model", "telea")
+        assert (result.exit_code, words in result.stderr) == (4, True), (arguments, result.output)
+        assert "hint:" in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_inpaint_takes_no_mask_for_two_pictures(
+    invoke: Invoke, photos: Path, hole: np.ndarray, tmp_path: Path
+) -> None:
+    masks, output = tmp_path / "masks", tmp_path / "out"
+    masks.mkdir()
+    PilImage.fromarray(builders.scene()).save(photos / "a.jpg")
+    for name in ("a.jpg.png", "a.png.png"):
+        PilImage.fromarray(hole).save(masks / name)
+    lines = shutil.copytree(masks, tmp_path / "lines")
+    (masks / "a.png.png").rename(masks / "a.png")
+    arguments = ["inpaint", photos, masks, "-o", output, "--model", "edgeconnect"]
+    (masks / "a.jpg.png").rename(tmp_path / "kept.png")
+    result = invoke(*arguments)
+    assert (result.exit_code, "may be of a.jpg or of a.png" in result.stderr) == (4, True), result.output
+    assert "a.jpg.png" in result.stderr.split("hint:")[1]
+    (tmp_path / "kept.png").rename(masks / "a.jpg.png")
+    (lines / "a.png.png").rename(lines / "a.png")
+    (lines / "a.jpg.png").unlink()
+    result = invoke(*arguments, "--edges", lines)
+    assert (result.exit_code, "The sketch" in result.stderr) == (4, True), result.output
     assert not output.exists()
 
 

@@ -252,6 +252,31 @@ def test_masks_do_not_go_where_cleaned_pictures_are(
     assert outputs(tmp_path / "clean") == before
 
 
+def test_cleaned_pictures_do_not_go_where_masks_are(
+    invoke: Invoke, photos: Path, masks: Path, light: list[str], tmp_path: Path
+) -> None:
+    paint(masks / "a.png", (0, 0, 999, 999), 0)
+    before = files(masks)
+    result = invoke("run", photos, "-o", masks, *light)
+    assert (result.exit_code, "holds masks of" in result.stderr) == (4, True), result.output
+    assert f"add --masks {masks}" in result.stderr.split("hint:")[1].replace("\n", "")
+    assert files(masks) == before
+    (masks / "coco.json").unlink()  # as where `mask` was stopped
+    assert invoke("run", photos, "-o", masks, *light).exit_code == 4
+
+
+def test_what_only_looks_like_masks_does_not_stop_a_run(
+    invoke: Invoke, photos: Path, masks: Path, light: list[str], masking: list[str], tmp_path: Path
+) -> None:
+    again = ["run", photos, "-o", tmp_path / "copies", "--recipe", "masks-only", "--no-report", *masking]
+    assert [invoke(*again).exit_code for _ in range(2)] == [0, 0]
+    masks_as_pictures = ["run", masks, "-o", tmp_path / "dataset", "--no-report", *light]
+    (tmp_path / "dataset").mkdir()
+    (tmp_path / "dataset" / "coco.json").write_text('{"info": {"description": "Mine"}, "images": []}')
+    assert [invoke(*masks_as_pictures).exit_code for _ in range(2)] == [0, 0]
+    assert (tmp_path / "dataset" / "a.objects.png").exists()
+
+
 def test_masks_may_lie_below_the_photos(
     invoke: Invoke, photos: Path, masks: Path, light: list[str], tmp_path: Path
 ) -> None:

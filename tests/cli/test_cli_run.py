@@ -47,6 +47,16 @@ def test_a_folder_ends_as_it_should(invoke: Invoke, photos: Path, light: list[st
     assert not (output / "cut.jpg").exists()
 
 
+def test_results_can_be_pictures_again(
+    invoke: Invoke, photos: Path, light: list[str], tmp_path: Path
+) -> None:
+    (photos / "cut.jpg").unlink()
+    for source, output in ((photos, "first"), (tmp_path / "first", "second")):
+        assert invoke("run", source, "-o", tmp_path / output, *light).exit_code == 0
+    assert any((tmp_path / "first" / "report_files").iterdir())
+    assert set(rows_of(tmp_path / "second")) == {"a.png", "b.jpg", "empty street.png", "sub/a.png"}
+
+
 def test_what_is_said(invoke: Invoke, photos: Path, light: list[str], tmp_path: Path) -> None:
     result = invoke("run", photos, "-o", tmp_path / "clean", *light)
     recipe, device = result.stderr.splitlines()[:2]

@@ -76,6 +76,8 @@ def test_what_cannot_be_done(invoke: Invoke, photos: Path, weights: Path, tmp_pa
     cases = [
         ((photos / "none.png", "-o", out, "--weights", weights), 4, "no file or folder"),
         ((tmp_path / "empty", "-o", out, "--weights", weights), 4, "No pictures"),
+        ((photos, "-o", photos, "--weights", weights), 4, "choose another output folder"),
+        ((photos, "-o", tmp_path, "--weights", weights), 4, "lies in, the output folder"),
         ((good, "-o", good, "--weights", weights), 4, "is the input"),
         ((good, "-o", tmp_path / "out.jpg", "--weights", weights), 2, "keeps the format"),
         ((photos / "cut.jpg", "-o", tmp_path / "o.jpg", "--weights", weights), 1, "cut.jpg"),

@@ -16,6 +16,7 @@ from PIL import Image as PilImage
 
 from autoremove import journal
 from autoremove.cli.options import DETECTED_FROM, Request, pipeline_options
+from autoremove.errors import UsageError
 from autoremove.recipe import load_recipe
 from tests import builders
 
@@ -110,6 +111,35 @@ def test_speed_is_the_detectors() -> None:
 )
 def test_what_makes_no_sense_is_refused(arguments: tuple[str, ...]) -> None:
     assert arguments[0] in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--remove", ""), "--remove names nothing to remove"),
+        (("--remove", " , "), "--remove names nothing to remove"),
+        (("--remove", "", "--remove", ","), "--remove names nothing to remove"),
+        (("--keep", ""), "--keep names nobody"),
+        (("--keep", " "), "--keep names nobody"),
+    ],
+)
+def test_an_unset_variable_is_no_choice(arguments: tuple[str, ...], words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        request_of(*arguments).overrides
+    assert caught.value.hint and "leave" in caught.value.hint
+
+
+def test_an_empty_label_among_others_says_nothing() -> None:
+    assert selection("--remove", "", "--remove", "car") == {"labels": ("car",)}
+
+
+def test_nothing_is_written_where_nothing_is_to_be_removed(
+    invoke: Invoke, photos: Path, light: list[str], tmp_path: Path
+) -> None:
+    for name in ("run", "mask"):
+        result = invoke(name, photos, "-o", tmp_path / "out", *light, "--remove", "")
+        assert (result.exit_code, "hint: E.g. --remove person,car" in result.stderr) == (2, True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_lower_confidence_lowers_the_floor_of_the_detector_too() -> None:

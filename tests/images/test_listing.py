@@ -72,6 +72,16 @@ def test_a_folder_beside_the_excluded_one_with_a_longer_name_stays(tree: Path) -
     assert "sub2/d.jpg" in names(pictures)
 
 
+@pytest.mark.parametrize("beside", ["report.html", "journal.jsonl"])
+def test_previews_of_a_report_are_no_pictures(tree: Path, beside: str) -> None:
+    for folder in (tree, tree / "sub"):
+        (folder / "report_files").mkdir()
+        (folder / "report_files" / "d.jpg").write_bytes(builders.jpeg())
+    (tree / beside).write_text("")
+    assert [name for name in names(list_pictures([tree])[0]) if "d.jpg" in name] == ["sub/report_files/d.jpg"]
+    assert names(list_pictures([tree / "report_files"])[0]) == ["d.jpg"], "named outright it is wanted"
+
+
 def test_links_in_a_circle(tree: Path) -> None:
     (tree / "sub" / "again").symlink_to(tree)
     (tree / "sub" / "self").symlink_to(tree / "sub")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autoremove.own_masks.coco import all_run_lengths, body, entry, mask_from, run_lengths
+from autoremove.own_masks.coco import all_run_lengths, body, entries, entry, is_ours, mask_from, run_lengths
 from autoremove.types import Detections, ObjectMask
 
 SHAPE = (9, 12)
@@ -76,3 +76,22 @@ def test_polygons_and_packed_run_lengths_are_read() -> None:
 def test_what_is_no_segmentation_is_refused(wrong: object) -> None:
     with pytest.raises(ValueError, match="segmentation"):
         mask_from(wrong, SHAPE)
+
+
+def test_our_files_are_told_from_others(tmp_path: Path) -> None:
+    (tmp_path / "ours.json").write_text(json.dumps(body([entry("a.jpg", "a.png", *two())], "9.9"), indent=2))
+    (tmp_path / "theirs.json").write_text('{"info": {"description": "COCO 2017"}}')
+    (tmp_path / "list.json").write_text("[]")
+    (tmp_path / "half.json").write_text('{"info": {"descri')
+    named = ("ours", "theirs", "list", "half", "none")
+    assert [name for name in named if is_ours(tmp_path / f"{name}.json")] == ["ours"]
+
+
+def test_the_entries_of_a_file_are_read_back(tmp_path: Path) -> None:
+    written = {name: entry(name, "m.png", *two()) for name in ("a.jpg", "sub/b.jpg")}
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps(body(written.values(), "9.9")))
+    assert entries(path) == written
+    path.write_text('{"images": [{"id": 1}]}')
+    assert entries(path) == {}
+    assert entries(tmp_path / "none.json") == {}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from autoremove.errors import InputError
-from autoremove.own_masks.finding import OwnMask, find
+from autoremove.own_masks.finding import OwnMask, find, of_pictures
+from autoremove.own_masks.names import mask_files
 
 PICTURES = [Path("a.jpg"), Path("sub/b.jpg"), Path("c.jpg")]
 
@@ -73,6 +74,17 @@ def test_two_pictures_for_one_mask(tmp_path: Path) -> None:
     assert "a.jpg.png" in str(error.value.hint)
     touch(tmp_path, "a.tif.png")
     assert len(find(tmp_path, [Path("a.jpg"), Path("a.tif")]).masks) == 2
+
+
+def test_files_that_are_no_masks_are_paired_the_same_way(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "sub/b.jpg.png", "d.png")
+    files = mask_files(tmp_path)
+    assert of_pictures(PICTURES, files) == {
+        PICTURES[0]: tmp_path / "a.png",
+        PICTURES[1]: tmp_path / "sub/b.jpg.png",
+    }
+    with pytest.raises(InputError, match=r"The sketch .*a\.png may be of a\.jpg or of a\.tif"):
+        of_pictures([Path("a.jpg"), Path("a.tif")], files, "sketch")
 
 
 @pytest.mark.parametrize(

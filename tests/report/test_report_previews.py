@@ -13,8 +13,9 @@ from PIL import Image as PilImage
 
 from autoremove import journal
 from autoremove.errors import InputError
+from autoremove.images import listing
 from autoremove.journal import Row
-from autoremove.report import previews
+from autoremove.report import making, previews
 from autoremove.report.making import Reporter, write_page, write_report
 from autoremove.report.overlay import COLOURS, TINT, encode_overlay
 from autoremove.report.views import Views, loader_for
@@ -163,3 +164,7 @@ def test_thousands_of_rows(tmp_path: Path, done: Row) -> None:
     page = write_page(tmp_path, rows).read_text()
     assert page.count("<article") == 0  # cards are built a page at a time
     assert page.count('"name":') == 3000
+
+
+def test_a_listing_knows_previews_by_what_lies_beside_them() -> None:
+    assert (listing._PREVIEWS, listing._REPORTED) == (previews.FOLDER, (making.NAME, journal.NAME))

@@ -105,6 +105,8 @@ def test_tasks_need_what_they_need() -> None:
         tasks_of(Options(tasks=["reel"]), True)
     with pytest.raises(UsageError, match="needs true pictures"):
         tasks_of(Options(tasks=["pair"]), False)
+    with pytest.raises(UsageError, match="names no task"):
+        tasks_of(Options(tasks=[]), True)
 
 
 def made(folders: dict[str, Path], **options: Any) -> Study:

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from autoremove.errors import UsageError
+from autoremove.errors import OutputError, UsageError
 from autoremove.training import loop
 from autoremove.training.loop import LoopConfig, Progress, restore, train
 from autoremove.types import Image
@@ -219,3 +219,12 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_the_one_before(
 def test_without_a_checkpoint_a_resumed_run_begins_anew(tmp_path: Path) -> None:
     assert restore(Line(), tmp_path) == Progress()
     assert train(Line(), config(steps=1), tmp_path, {}, resume=True).step == 1
+
+
+def test_a_new_run_does_not_replace_another(tmp_path: Path) -> None:
+    train(Line(scores=(5.0,)), config(steps=2), tmp_path, {}, resume=False)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(OutputError, match="holds a run already") as caught:
+        train(Line(scores=(4.0,)), config(steps=1), tmp_path, {}, resume=False)
+    assert caught.value.hint == "Add --resume to go on with it, or choose another --output."
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
