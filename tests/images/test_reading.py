@@ -149,6 +149,7 @@ def test_what_cannot_be_read(tmp_path: Path, name: str) -> None:
         read(path)
     assert str(path) in caught.value.message
     assert caught.value.hint
+    assert "video" not in caught.value.hint  # there is no command for one
 
 
 def test_absent(tmp_path: Path) -> None:
