@@ -64,8 +64,13 @@ def chosen_recipe(
         chosen["select.labels"] = list(labels)
     if keep is not None:
         chosen["select.keep"] = keep
-    overrides = [f"{key}={json.dumps(value, default=str)}" for key, value in chosen.items()]
+    overrides = [f"{key}={json.dumps(value, default=_plain)}" for key, value in chosen.items()]
     return load_recipe(name, overrides, device=choose(device).torch_device)
+
+
+def _plain(value: Any) -> Any:
+    """A setting as JSON and YAML know it: numbers of numpy are numbers, anything else is told as text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def inpaint(
@@ -113,7 +118,11 @@ def fill(
     """The finished patches for the holes of an H x W x 3 RGB picture; ``sketch`` H x W: lines to follow."""
     from autoremove.models.device import choose
 
-    chosen = {"model": model, "weights": weights, "max_share": 1.0, **(settings or {})}
+    own = {
+        key: value.item() if isinstance(value, np.generic) else value
+        for key, value in (settings or {}).items()
+    }
+    chosen = {"model": model, "weights": weights, "max_share": 1.0, **own}
     where = choose(device).torch_device
     if sketch is not None:
         check_takes_sketch(chosen["model"], chosen["weights"])

@@ -118,6 +118,11 @@ def test_settings_and_labels_are_understood_by_the_real_recipe(monkeypatch: pyte
         "refine.method": "box",
         "select.thresholds": {"dog": 0.5},
         "select.keep_region": [(0, 0, 0.5, 1)],
+        "refine.loose": 1e-5,
+        "refine.grow": np.float32(0.25),
+        "refine.grow_max": np.int64(7),
+        "detect.calibrated": np.bool_(False),
+        "detect.confidence": np.array(0.5),
     }
     stages = api.chosen_recipe("people", ("dog", "no: cat"), settings, "cpu", keep="subject").stages
     values = {stage.name: stage for stage in stages}
@@ -127,6 +132,10 @@ def test_settings_and_labels_are_understood_by_the_real_recipe(monkeypatch: pyte
     assert values["select"].keep_region == ((0.0, 0.0, 0.5, 1.0),)  # type: ignore[attr-defined]
     assert values["detect"].sizes == (320, 640)  # type: ignore[attr-defined]
     assert values["detect"].mirror is False  # type: ignore[attr-defined]
+    assert values["refine"].loose == 0.00001  # type: ignore[attr-defined]
+    assert values["refine"].grow == 0.25  # type: ignore[attr-defined]
+    assert values["refine"].grow_max == 7  # type: ignore[attr-defined]
+    assert values["detect"].confidence == 0.5  # type: ignore[attr-defined]
     with pytest.raises(RecipeError):
         api.chosen_recipe("people", None, {"refine.grwo": 1}, "cpu")
 
@@ -193,6 +202,11 @@ def test_inpaint_with_an_empty_or_a_full_mask() -> None:
     assert chain.red(full).sum() == 0
     with pytest.raises(ReviewNeeded):
         inpaint(given, np.ones(builders.SIZE_HW, bool), max_share=0.5)
+
+
+def test_numbers_of_numpy_are_settings_of_inpaint() -> None:
+    one, other = (inpaint(builders.scene(), hole(), context=kind(0.5)) for kind in (float, np.float32))
+    assert np.array_equal(one, other)
 
 
 def test_inpaint_refuses_settings_that_do_not_exist() -> None:
