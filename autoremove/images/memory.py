@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as PilImage
 
-from autoremove.errors import UsageError
+from autoremove.errors import PictureError, UsageError
 from autoremove.images import exif, xmp
 from autoremove.images.opening import pillow_picture, plain_mode, samples_of
 from autoremove.images.reading import MAX_PIXELS, decoded
@@ -105,7 +105,7 @@ def _pillow_samples(image: PilImage.Image) -> Samples:
         return Samples(values, "L", 65_535, orientation)
     try:
         plain_mode(image)
-    except ValueError as error:
+    except PictureError as error:
         raise UsageError(
             f"Pillow pictures of mode {image.mode} cannot be processed.",
             hint="Convert it to RGB, or give an array of uint16 or of floats from 0 to 1.",
