@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -52,7 +53,7 @@ def load_state(path: str | Path, *, trust: bool = False, model: str = "") -> Any
         raise WeightsError(f"There is no weights file {path}.", hint="See `autoremove weights list`.")
     try:
         return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path, trust, model)
-    except (EOFError, RuntimeError, OSError, AttributeError, ImportError) as error:
+    except (EOFError, RuntimeError, OSError, AttributeError, ImportError, struct.error) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
             f"{path} cannot be read as weights: {first}", hint="Fetch the file anew."

@@ -53,7 +53,14 @@ def test_a_pickle_with_code_runs_only_when_trusted(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize("name", ["x.pth", "x.pt", "x.safetensors"])
 @pytest.mark.parametrize(
-    "content", [b"", b"PK\x03\x04 cut off", b"<html>not found</html>", pickle.dumps(7, 2)[:-1]]
+    "content",
+    [
+        b"",
+        b"PK\x03\x04 cut off",
+        b"<html>not found</html>",
+        pickle.dumps(7, 2)[:-1],
+        pickle.dumps(0.5, 2)[:-4],
+    ],
 )
 def test_a_damaged_file_is_an_error_of_ours(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
