@@ -64,8 +64,13 @@ def chosen_recipe(
         chosen["select.labels"] = list(labels)
     if keep is not None:
         chosen["select.keep"] = keep
-    overrides = [f"{key}={json.dumps(value, default=str)}" for key, value in chosen.items()]
+    overrides = [f"{key}={json.dumps(value, default=_plain)}" for key, value in chosen.items()]
     return load_recipe(name, overrides, device=choose(device).torch_device)
+
+
+def _plain(value: Any) -> Any:
+    """A setting as JSON and YAML know it: numbers of numpy are numbers, anything else is told as text."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def inpaint(
@@ -82,12 +87,13 @@ def inpaint(
     """Fill the masked part of a picture.
 
     ``image`` as in :func:`remove`. ``mask``: an array, a PIL image or a path, of the picture's upright size,
-    True or 1 = fill; of a grey mask what is above half of white is filled. ``settings``: fields of the
-    inpaint stage, ``{"context": 0.8}``. ``sketch``: lines of what is to be there, as :func:`read_sketch`
-    takes them; what lies outside the mask counts for nothing. ``edges``: the same, or another picture, as
-    :func:`read_edges` takes them. Returns the same kind as ``image``; raises UsageError for a mask or a
-    sketch of another size, or for both a sketch and edges, RecipeError for settings that do not exist,
-    WeightsError for either with weights that were not trained with sketches.
+    True or 1 = fill; of a grey mask what is above half of white is filled, of one with alpha what is opaque
+    too. ``settings``: fields of the inpaint stage, ``{"context": 0.8}``. ``sketch``: lines of what is to be
+    there, as :func:`read_sketch` takes them; what lies outside the mask counts for nothing. ``edges``: the
+    same, or another picture, as :func:`read_edges` takes them. Returns the same kind as ``image``; raises
+    UsageError for a mask or a sketch of another size, for a mask that is neither white nor black, or for both
+    a sketch and edges, RecipeError for settings that do not exist, WeightsError for either with weights that
+    were not trained with sketches.
     """
     if sketch is not None and edges is not None:
         raise UsageError("There are a sketch and edges.", hint="Give one: edges take drawings too.")
@@ -112,7 +118,11 @@ def fill(
     """The finished patches for the holes of an H x W x 3 RGB picture; ``sketch`` H x W: lines to follow."""
     from autoremove.models.device import choose
 
-    chosen = {"model": model, "weights": weights, "max_share": 1.0, **(settings or {})}
+    own = {
+        key: value.item() if isinstance(value, np.generic) else value
+        for key, value in (settings or {}).items()
+    }
+    chosen = {"model": model, "weights": weights, "max_share": 1.0, **own}
     where = choose(device).torch_device
     if sketch is not None:
         check_takes_sketch(chosen["model"], chosen["weights"])
@@ -141,10 +151,11 @@ def check_takes_sketch(model: str, weights: str) -> None:
 
 
 def read_mask(mask: Any, size_hw: tuple[int, int]) -> Mask:
-    """A mask of any kind as H x W bool; raises UsageError if its size is not the picture's."""
-    array = mask if isinstance(mask, np.ndarray) else images.from_any(mask)[0]
-    if array.ndim == 3:
-        array = array[..., : {2: 1, 4: 3}.get(array.shape[2])].max(-1)  # without alpha, which is no mask
+    """A mask of any kind as H x W bool: what is more than half white, and where it has alpha, opaque.
+
+    Raises UsageError if its size is not the picture's, or if it is nowhere white and not all black either.
+    """
+    array, seen = _flat(mask if isinstance(mask, np.ndarray) else images.values_of(mask))
     if array.shape != size_hw:
         size = " x ".join(str(side) for side in array.shape[::-1])
         raise UsageError(
@@ -152,7 +163,21 @@ def read_mask(mask: Any, size_hw: tuple[int, int]) -> Mask:
             hint="Draw the mask on the picture as a viewer shows it, at full size.",
         )
     # Half grey and up counts: a mask saved as JPEG has faint specks round its edges.
-    return np.asarray(array if array.dtype == bool else array > _middle(array), bool)
+    white = np.asarray((array > _middle(array)) & (seen > _middle(seen)), bool)
+    if not white.any() and array[seen > 0].any():
+        raise UsageError(
+            "The mask is nowhere white, and not black either.",
+            hint="What is to be filled must be True, 1 or 255 (in 16 bits 65535), and all else 0.",
+        )
+    return white
+
+
+def _flat(mask: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The brightest channel, and alpha: two arrays of H x W, or what else is no mask as it is."""
+    if mask.ndim != 3 or 0 in mask.shape:
+        return mask, np.ones(mask.shape, bool)
+    colours = mask[..., : {2: 1, 4: 3}.get(mask.shape[2])].max(-1)
+    return colours, mask[..., -1] if mask.shape[2] in (2, 4) else np.ones(colours.shape, bool)
 
 
 def read_sketch(sketch: Any, size_hw: tuple[int, int]) -> Mask:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,8 @@ import yaml
 from autoremove.errors import AutoremoveError, RecipeError
 from autoremove.stages import STAGES, stage_class
 from autoremove.stages.base import Stage
+
+_POWER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+", re.ASCII)
 
 Settings = list[tuple[str, dict[str, Any]]]
 
@@ -158,13 +162,24 @@ def _checked(where: str, value: Any, field: Any) -> Any:
     if isinstance(default, bool) or isinstance(value, bool):
         right = isinstance(value, bool) and isinstance(default, bool)
     elif isinstance(default, float):
-        right = isinstance(value, (int, float))
-        value = float(value) if right else value
+        number = _real(value)
+        right, value = number is not None, value if number is None else number
     else:
         right = isinstance(value, type(default))
     if not right:
         raise RecipeError(f"{where}: {value!r} is not of the kind of {default!r}.")
     return value
+
+
+def _real(value: Any) -> float | None:
+    """A finite number, or None; 1e-05 is one too, which YAML 1.1 takes for a word for want of a point."""
+    if not isinstance(value, (int, float)) and not (isinstance(value, str) and _POWER.fullmatch(value)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _kind_of_rows(annotation: str) -> type[Any]:

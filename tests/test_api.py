@@ -118,6 +118,11 @@ def test_settings_and_labels_are_understood_by_the_real_recipe(monkeypatch: pyte
         "refine.method": "box",
         "select.thresholds": {"dog": 0.5},
         "select.keep_region": [(0, 0, 0.5, 1)],
+        "refine.loose": 1e-5,
+        "refine.grow": np.float32(0.25),
+        "refine.grow_max": np.int64(7),
+        "detect.calibrated": np.bool_(False),
+        "detect.confidence": np.array(0.5),
     }
     stages = api.chosen_recipe("people", ("dog", "no: cat"), settings, "cpu", keep="subject").stages
     values = {stage.name: stage for stage in stages}
@@ -127,6 +132,10 @@ def test_settings_and_labels_are_understood_by_the_real_recipe(monkeypatch: pyte
     assert values["select"].keep_region == ((0.0, 0.0, 0.5, 1.0),)  # type: ignore[attr-defined]
     assert values["detect"].sizes == (320, 640)  # type: ignore[attr-defined]
     assert values["detect"].mirror is False  # type: ignore[attr-defined]
+    assert values["refine"].loose == 0.00001  # type: ignore[attr-defined]
+    assert values["refine"].grow == 0.25  # type: ignore[attr-defined]
+    assert values["refine"].grow_max == 7  # type: ignore[attr-defined]
+    assert values["detect"].confidence == 0.5  # type: ignore[attr-defined]
     with pytest.raises(RecipeError):
         api.chosen_recipe("people", None, {"refine.grwo": 1}, "cpu")
 
@@ -172,51 +181,6 @@ def grey(mask: np.ndarray, white: int = 255) -> np.ndarray:
     return (mask * white).astype(np.uint8)
 
 
-def masks() -> dict[str, Any]:
-    mask = hole()
-    soft = np.where(mask, 200, 60).astype(np.uint8)
-    return {
-        "bool": mask,
-        "0 and 1": grey(mask, 1),
-        "0 and 255": grey(mask),
-        "int64": mask.astype(np.int64),
-        "uint16": mask.astype(np.uint16) * 65535,
-        "float": mask.astype(np.float32),
-        "soft": soft,
-        "soft float": soft.astype(np.float32) / 255,
-        "one channel": grey(mask)[..., None],
-        "rgb": np.dstack([grey(mask)] * 3),
-        "one colour": np.dstack([grey(mask), 0 * grey(mask), 0 * grey(mask)]),
-        "rgba, opaque": np.dstack([grey(mask)] * 3 + [np.full_like(grey(mask), 255)]),
-        "pillow 1": PilImage.fromarray(mask),
-        "pillow L": PilImage.fromarray(grey(mask)),
-        "pillow of 0 and 1": PilImage.fromarray(grey(mask, 1)),
-        "pillow RGBA": PilImage.fromarray(np.dstack([grey(mask)] * 3 + [np.full_like(grey(mask), 255)])),
-    }
-
-
-@pytest.mark.parametrize("kind", list(masks()))
-def test_masks_of_every_kind_mean_the_same(kind: str) -> None:
-    assert np.array_equal(api.read_mask(masks()[kind], builders.SIZE_HW), hole())
-
-
-def test_a_mask_may_be_a_file(tmp_path: Path) -> None:
-    path = photos.write(tmp_path / "mask.png", builders.save(PilImage.fromarray(grey(hole())), "PNG"))
-    assert np.array_equal(api.read_mask(path, builders.SIZE_HW), hole())
-    # Faint specks round the edges of a JPEG are no holes.
-    rough = photos.write(
-        tmp_path / "mask.jpg", builders.save(PilImage.fromarray(grey(hole())), "JPEG", quality=60)
-    )
-    wrong = api.read_mask(str(rough), builders.SIZE_HW) ^ hole()
-    assert wrong.sum() < 30
-
-
-@pytest.mark.parametrize("shape", [(112, 80), (80, 111), (80,), (1, 80, 112, 1)])
-def test_a_mask_of_another_size_is_refused_with_both_sizes(shape: tuple[int, ...]) -> None:
-    with pytest.raises(UsageError, match="112 x 80"):
-        api.read_mask(np.zeros(shape, bool), builders.SIZE_HW)
-
-
 def inpaint(image: Any, mask: Any, **settings: Any) -> Any:
     return autoremove.inpaint(image, mask, model="telea", device="cpu", settings=settings)
 
@@ -238,6 +202,11 @@ def test_inpaint_with_an_empty_or_a_full_mask() -> None:
     assert chain.red(full).sum() == 0
     with pytest.raises(ReviewNeeded):
         inpaint(given, np.ones(builders.SIZE_HW, bool), max_share=0.5)
+
+
+def test_numbers_of_numpy_are_settings_of_inpaint() -> None:
+    one, other = (inpaint(builders.scene(), hole(), context=kind(0.5)) for kind in (float, np.float32))
+    assert np.array_equal(one, other)
 
 
 def test_inpaint_refuses_settings_that_do_not_exist() -> None:

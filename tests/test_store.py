@@ -59,8 +59,12 @@ def other(value: object) -> object:
     """A value of the same kind that is not the same."""
     if isinstance(value, bool):
         return not value
-    if isinstance(value, (int, float)):
+    if isinstance(value, int):
         return value + 1
+    if isinstance(value, float):
+        return value / 2 + 0.01  # a share stays one
+    if isinstance(value, dict):
+        return {**value, "person": 0.5}
     return (*value, "x") if isinstance(value, tuple) else f"{value}x"
 
 

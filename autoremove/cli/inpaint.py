@@ -168,7 +168,7 @@ def fill_all(jobs: Sequence[Job], fill: Fill, *, alone: bool) -> int:
 def fill_one(job: Job, fill: Fill) -> None:
     """Read picture, mask and sketch, fill, write.
 
-    Raises PictureError, and UsageError for a mask or a sketch of the wrong size.
+    Raises PictureError, and UsageError for a mask or a sketch of the wrong size or kind.
     """
     from autoremove import api, images
 
@@ -177,7 +177,7 @@ def fill_one(job: Job, fill: Fill) -> None:
     rgb = images.read(job.source).rgb
     size_hw = (rgb.shape[0], rgb.shape[1])
     with _naming(job.hole):
-        holes = api.read_mask(images.read(job.hole).rgb, size_hw)
+        holes = api.read_mask(job.hole, size_hw)
     lines = None
     if job.sketch is not None:
         with _naming(job.sketch):

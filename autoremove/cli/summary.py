@@ -21,6 +21,7 @@ _MEANING = {
     "review": "please look at them: the reasons are below",
     "failed": "could not be processed",
 }
+_ONLY_FOUND = "copied as they are: this recipe fills nothing (`autoremove mask` writes what it finds)"
 
 
 def summary(rows: Sequence[Row], seconds: float, output: Path, report: Path | None) -> list[str]:
@@ -28,7 +29,8 @@ def summary(rows: Sequence[Row], seconds: float, output: Path, report: Path | No
     from autoremove.report.figures import figures
 
     numbers = figures(rows)
-    counts = [(f"  {s}", str(numbers.counts[s]), what) for s, what in _MEANING.items() if numbers.counts[s]]
+    meaning = {**_MEANING, **({"unchanged": _ONLY_FOUND} if any(map(_only_found, rows)) else {})}
+    counts = [(f"  {s}", str(numbers.counts[s]), what) for s, what in meaning.items() if numbers.counts[s]]
     lines = ["", *columns(counts, right=(1,)), ""]
     removed = ", ".join(f"{count} {printable(label)}" for label, count in numbers.removed.items())
     lines.append(f"Removed: {removed or 'nothing'}")
@@ -43,6 +45,11 @@ def summary(rows: Sequence[Row], seconds: float, output: Path, report: Path | No
     if report is not None:
         lines.append(f"Report:  {printable(report)}")
     return lines
+
+
+def _only_found(row: Row) -> bool:
+    """Whether there was something to remove, and no stage that would."""
+    return row.status == "unchanged" and bool(row.objects) and "patches" not in row.artefacts
 
 
 def _problems(rows: Sequence[Row]) -> list[str]:

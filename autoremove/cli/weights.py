@@ -75,7 +75,7 @@ def fetch(name: str, kind: str | None) -> None:
 @click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Safetensors to write.")
 @click.option(
     "--model",
-    type=click.Choice(("deepfillv2", *NEIGHBOURS)),
+    type=click.Choice(("deepfillv2", *NEIGHBOURS, "detector")),
     default="deepfillv2",
     show_default=True,
     help="Whose checkpoint it is.",
@@ -85,12 +85,15 @@ def fetch(name: str, kind: str | None) -> None:
     type=click.Choice(("rgb", "bgr")),
     help="In which order the network takes colours, where it is not that of its kind.",
 )
-def convert(file: Path, output: Path, model: str, channel_order: str | None) -> None:
+@click.option("--trust", is_flag=True, help="Read a FILE that holds more than tensors, which could run code.")
+def convert(file: Path, output: Path, model: str, channel_order: str | None, trust: bool) -> None:
     """Write the public checkpoint FILE (a path, or a name of the list) in our own form.
 
     \b
     autoremove weights convert states_tf_places2.pth -o places2.safetensors
     autoremove inpaint photo.jpg hole.png -o filled.jpg --weights places2.safetensors
+    autoremove weights convert best.pt --model detector --trust -o best.safetensors
+    autoremove run photos/ -o clean/ --set detect.weights=best.safetensors
 
     Of DeepFillv2 the spellings of the two PyTorch ports of the official weights, of MMagic and of csqiangwen
     are known. Fills in wrong colours ask for the other --channel-order, which only DeepFillv2 has.
@@ -100,10 +103,14 @@ def convert(file: Path, output: Path, model: str, channel_order: str | None) -> 
     if model != "deepfillv2":
         if channel_order:
             raise UsageError(f"{model} has no --channel-order.", hint="Leave it out.")
-        conversion.convert_network(weights.resolve(file, model), output, model)
+        source = weights.resolve(file, model)
+        if model == "detector":
+            model = conversion.convert_detector(source, output, trust=trust)
+        else:
+            conversion.convert_network(source, output, model, trust=trust)
         click.echo(f"{output}: {model}, {bytes_as_text(output.stat().st_size)}")
         return
-    config = conversion.convert(weights.resolve(file, "inpainter"), output, channel_order).config
+    config = conversion.convert(weights.resolve(file, "inpainter"), output, channel_order, trust=trust).config
     click.echo(
         f"{output}: cnum {config.cnum}, {config.in_channels} input channels, "
         f"{config.padding} padding, {config.channel_order}, {bytes_as_text(output.stat().st_size)}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autoremove.images.atomic import copy
     from autoremove.images.listing import Source, list_pictures, plan_outputs
-    from autoremove.images.memory import from_any
+    from autoremove.images.memory import from_any, values_of
     from autoremove.images.preview import encode_preview
     from autoremove.images.reading import MAX_PIXELS, Picture, read
     from autoremove.images.samples import apply_patches
@@ -25,6 +25,7 @@ __all__ = [
     "list_pictures",
     "plan_outputs",
     "read",
+    "values_of",
     "write",
 ]
 
@@ -39,6 +40,7 @@ _ROOMS = {
     "list_pictures": "listing",
     "plan_outputs": "listing",
     "read": "reading",
+    "values_of": "memory",
     "write": "writing",
 }
 

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 from PIL import Image as PilImage
 
-from autoremove.errors import UsageError
+from autoremove.errors import PictureError, UsageError
 from autoremove.images import exif, xmp
 from autoremove.images.opening import pillow_picture, plain_mode, samples_of
 from autoremove.images.reading import MAX_PIXELS, decoded
-from autoremove.images.samples import Samples, apply_patches, painted, to_8_bit, to_rgb, upright
+from autoremove.images.samples import Samples, Values, apply_patches, painted, to_8_bit, to_rgb, upright
 from autoremove.types import Image, Patch
 
 Back = Callable[[Sequence[Patch]], Any]
 """Patches (upright coordinates) -> the picture with them laid on, of the kind that was given."""
 
 _ARRAY_MODELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
+_CONVERTED = ("RGBX", "YCbCr", "HSV", "LAB", "RGBa", "La")
 _KEPT_INFO = ("icc_profile", "dpi", "gamma", "srgb", "transparency")
 
 
@@ -47,6 +48,21 @@ def from_any(image: Any, *, max_pixels: int = MAX_PIXELS) -> tuple[Image, Back]:
     )
 
 
+def values_of(image: Any, *, max_pixels: int = MAX_PIXELS) -> Values:
+    """H x W x C of a path or a Pillow picture, upright and at full depth, alpha last; inks as RGB.
+
+    Raises UsageError for anything else, PictureError for a file that cannot be read.
+    """
+    if isinstance(image, (str, os.PathLike)):
+        samples = decoded(Path(image), max_pixels=max_pixels).samples
+    elif isinstance(image, PilImage.Image) and image.mode not in _CONVERTED:
+        image.load()
+        samples = _pillow_samples(image)
+    else:
+        return from_any(image)[0]
+    return to_rgb(samples) if samples.model == "CMYK" else upright(samples.values, samples.orientation)
+
+
 def _from_path(path: Path, max_pixels: int) -> tuple[Image, Back]:
     samples = decoded(path, max_pixels=max_pixels).samples
 
@@ -66,7 +82,7 @@ def _from_path(path: Path, max_pixels: int) -> tuple[Image, Back]:
 
 def _from_pillow(image: PilImage.Image) -> tuple[Image, Back]:
     image.load()
-    if image.mode in ("RGBX", "YCbCr", "HSV", "LAB", "RGBa", "La", "PA"):
+    if image.mode in (*_CONVERTED, "PA"):
         return _by_conversion(image)
     samples = _pillow_samples(image)
 
@@ -89,7 +105,7 @@ def _pillow_samples(image: PilImage.Image) -> Samples:
         return Samples(values, "L", 65_535, orientation)
     try:
         plain_mode(image)
-    except ValueError as error:
+    except PictureError as error:
         raise UsageError(
             f"Pillow pictures of mode {image.mode} cannot be processed.",
             hint="Convert it to RGB, or give an array of uint16 or of floats from 0 to 1.",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as PilImage
 
+from autoremove.errors import PictureError
 from autoremove.images.samples import Samples
 
 # Image.open is passed by on purpose: its pixel limit is a global that warns instead of refusing, it takes
@@ -68,7 +69,7 @@ def samples_of(picture: PilImage.Image, orientation: int = 1) -> Samples:
 
 
 def plain_mode(picture: PilImage.Image) -> str:
-    """The one of L, LA, RGB, RGBA and CMYK that holds ``picture`` without loss."""
+    """The one of L, LA, RGB, RGBA and CMYK that holds ``picture`` without loss. Raises PictureError."""
     mode = picture.mode
     if mode in ("L", "LA", "RGB", "RGBA", "CMYK"):
         return mode
@@ -78,7 +79,7 @@ def plain_mode(picture: PilImage.Image) -> str:
         return "RGBA" if mode == "PA" or "transparency" in picture.info else "RGB"
     if mode in ("RGBX", "YCbCr"):
         return "RGB"
-    raise ValueError(f"pixels of the kind {mode} are not supported")
+    raise PictureError(f"Pixels of the kind {mode} are not supported.", hint="Save it as RGB first.")
 
 
 def pillow_picture(samples: Samples) -> PilImage.Image:

@@ -144,5 +144,5 @@ def _check(header: Header, max_pixels: int | None) -> None:
     if header.frames > 1:
         raise PictureError(
             f"The picture is animated or has several pages ({header.frames}).",
-            hint="Extract its frames first and run on these, or use the video mode.",
+            hint="Extract its frames first and run on these.",
         )

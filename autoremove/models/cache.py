@@ -64,7 +64,7 @@ def _inpainter(path: Path, device: str, trust: bool) -> Any:
     if ours:
         net = deepfillv2.load_generator(path)
     else:
-        net = deepfillv2.from_checkpoint(checkpoints.load_state(path, trust=trust))
+        net = deepfillv2.from_checkpoint(checkpoints.load_state(path, trust=trust, model="deepfillv2"))
     return net.to(device).eval()
 
 

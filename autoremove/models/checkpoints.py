@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 Network = TypeVar("Network", bound="nn.Module")
+
+_BEGINNINGS = (b"PK\x03\x04", b"\x80")
+"""With what checkpoints begin: a zip file, or a pickle as torch writes it."""
 
 _digests: dict[tuple[str, int, int], str] = {}
 
@@ -36,18 +41,19 @@ def trusted(path: Path) -> bool:
     return sha256_of(path) in {entry.sha256 for entry in TABLE if entry.sha256}
 
 
-def load_state(path: str | Path, *, trust: bool = False) -> Any:
+def load_state(path: str | Path, *, trust: bool = False, model: str = "") -> Any:
     """What a weights file holds, on the CPU: a dict of tensors, or whatever the checkpoint wraps them in.
 
     safetensors and plain tensors are always read. A pickle that wants to run code is read only if its hash
-    is in the table or ``trust`` is given. Raises WeightsError for anything else.
+    is in the table or ``trust`` is given. ``model``: as what `weights convert` would take the file, for the
+    hint to a person who trusts it. Raises WeightsError for anything else.
     """
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"There is no weights file {path}.", hint="See `autoremove weights list`.")
     try:
-        return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path, trust)
-    except (EOFError, RuntimeError, OSError, AttributeError, ImportError) as error:
+        return _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path, trust, model)
+    except (EOFError, RuntimeError, OSError, AttributeError, ImportError, struct.error) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise WeightsError(
             f"{path} cannot be read as weights: {first}", hint="Fetch the file anew."
@@ -106,21 +112,30 @@ def _read_safetensors(path: Path) -> Any:
         raise WeightsError(f"{path} is no whole safetensors file: {error}.", hint="Fetch it anew.") from error
 
 
-def _read_pickle(path: Path, trust: bool) -> Any:
+def _read_pickle(path: Path, trust: bool, model: str) -> Any:
     import pickle
 
     import torch
 
+    with path.open("rb") as stream:
+        if not stream.read(4).startswith(_BEGINNINGS):
+            raise WeightsError(f"{path} is no weights file.", hint="Name another.")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if not trust and not trusted(path):
-            hint = (
-                "If you know where the file comes from, trust it: trust=True in Python, --trust in a command."
-            )
             why = "holds more than plain tensors, which could run code, and its hash is not one we know"
-            raise WeightsError(f"{path} {why}.", hint=hint) from error
+            raise WeightsError(f"{path} {why}.", hint=_way_to_trust(path, model)) from error
     try:
         return torch.load(path, map_location="cpu", weights_only=False)
     except pickle.UnpicklingError as error:
         raise WeightsError(f"{path} is no weights file: {error}.") from error
+
+
+def _way_to_trust(path: Path, model: str) -> str:
+    """What a person can do with a pickle that is not trusted."""
+    if not model:
+        return "Only plain tensors are read here: see `autoremove weights list`."
+    source, target = shlex.quote(str(path)), shlex.quote(f"{path.stem}.safetensors")
+    command = f"autoremove weights convert {source} --model {model} --trust -o {target}"
+    return f"If you know where the file comes from, make plain tensors of it once: `{command}`"

@@ -65,7 +65,7 @@ def from_file(path: str | Path, *, trust: bool = False) -> EdgeConnect:
     Raises WeightsError when it is not there, or when either is no EdgeConnect generator.
     """
     path = Path(path)
-    state = load_state(path, trust=trust)
+    state = load_state(path, trust=trust, model="edgeconnect")
     found = _found(state)
     if len(found) != 1:
         return from_checkpoint(state)
@@ -76,7 +76,7 @@ def from_file(path: str | Path, *, trust: bool = False) -> EdgeConnect:
             f"{path} holds {_phrase(found)} of EdgeConnect; {beside.name} is not beside it.",
             hint=f"Put {' and '.join(PAIR.values())} in one folder and name either.",
         )
-    found |= _found(load_state(beside, trust=trust))
+    found |= _found(load_state(beside, trust=trust, model="edgeconnect"))
     return from_checkpoint(found)
 
 

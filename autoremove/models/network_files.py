@@ -86,4 +86,4 @@ def load(path: Path, name: str, *, trust: bool = False) -> Any:
     public = getattr(module, "from_file", None)  # where one network lies in several files
     if public is not None:
         return public(path, trust=trust).eval()
-    return module.from_checkpoint(checkpoints.load_state(path, trust=trust)).eval()
+    return module.from_checkpoint(checkpoints.load_state(path, trust=trust, model=name)).eval()

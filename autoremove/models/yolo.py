@@ -189,14 +189,20 @@ def load_detector(
     if not architecture or not names:
         why = f"{path} does not say its architecture and class names."
         raise WeightsError(why, hint="Write it with save_detector.")
-    network = _build(architecture, len(names))
+    network = _filled(architecture, len(names), state, path)
+    size, lines = int(told.get("imgsz", 640)), calibration(told)
+    return Detector(_fused(network), names, device, size, lines, sha256_of(path))
+
+
+def _filled(architecture: str, classes: int, state: Mapping[str, Tensor], path: Path) -> Any:
+    """A network with the state that the file at ``path`` held."""
+    network = _build(architecture, classes)
     try:
         network.load_state_dict(state)  # copies half precision on disk into float32
     except RuntimeError as error:
-        what = f"{architecture} with {len(names)} classes"
+        what = f"{architecture} with {classes} classes"
         raise WeightsError(f"{path} does not fit {what}: {error}") from error
-    size, lines = int(told.get("imgsz", 640)), calibration(told)
-    return Detector(_fused(network), names, device, size, lines, sha256_of(path))
+    return network
 
 
 def save_detector(
@@ -274,8 +280,30 @@ def _build(architecture: str, classes: int) -> Any:
         raise WeightsError(f"This version of ultralytics has no {architecture}.") from error
 
 
+def rewrite(source: Path, target: Path, extra: Mapping[str, str], *, trust: bool = False) -> str:
+    """Write the detector of a ``.pt`` of ultralytics in our form; gives its architecture.
+
+    ``trust`` as in :func:`load_detector`. Raises WeightsError as it does, and where our form cannot hold it.
+    """
+    import_ultralytics()
+    model, names = _unpickled(source, trust)
+    told: Any = getattr(model, "yaml", None) or {}
+    # Some name the family alone, as yolo11-seg.yaml, and its size beside it.
+    stem = Path(str(told.get("yaml_file", ""))).stem
+    architecture = re.sub(r"(?<=\d)(?=-|$)", str(told.get("scale", "")), stem)
+    _filled(architecture, len(names), model.state_dict(), source)
+    save_detector(model.state_dict(), names, target, extra, architecture=architecture)
+    return architecture
+
+
 def _from_checkpoint(path: Path, device: str, trust: bool) -> Detector:
-    content = load_state(path, trust=trust)
+    model, names = _unpickled(path, trust)
+    return Detector(_fused(model), names, device, digest=sha256_of(path))
+
+
+def _unpickled(path: Path, trust: bool) -> tuple[Any, list[str]]:
+    """The network in a ``.pt`` of ultralytics, in full precision, and the names of its classes."""
+    content = load_state(path, trust=trust, model="detector")
     model: Any = (content.get("ema") or content.get("model")) if isinstance(content, dict) else content
     if not isinstance(model, nn.Module) or not hasattr(model, "names"):
         raise WeightsError(f"{path} holds no ultralytics model.", hint="See `autoremove weights list`.")
@@ -283,8 +311,7 @@ def _from_checkpoint(path: Path, device: str, trust: bool) -> Detector:
         if isinstance(module, nn.Upsample) and not hasattr(module, "recompute_scale_factor"):
             module.recompute_scale_factor = None  # pickled by an older torch
     names: Any = model.names
-    ordered = [str(names[i]) for i in range(len(names))]
-    return Detector(_fused(model.float()), ordered, device, digest=sha256_of(path))
+    return model.float(), [str(names[i]) for i in range(len(names))]
 
 
 def _fused(network: Any) -> nn.Module:

@@ -34,6 +34,11 @@ class OwnMask:
 
 NOTHING = OwnMask()
 
+_MASK_NAME_HINT = (
+    "The mask of sub/photo.jpg is sub/photo.png or sub/photo.jpg.png, as `autoremove mask` writes it; "
+    "name the same folder of pictures as there."
+)
+
 
 @dataclass(frozen=True)
 class Found:
@@ -73,12 +78,20 @@ def find(where: Path, relatives: Sequence[Path], exclude: Sequence[Path] = ()) -
     else:
         stray = [path.relative_to(where).as_posix() for path in _unclaimed(files, claims)]
     if not masks:
+        only_coco = not files and (where.is_file() or (where / COCO).is_file())
         raise InputError(
             f"No mask in {where} belongs to any of the {len(relatives)} pictures.",
-            hint="The mask of sub/photo.jpg is sub/photo.png or sub/photo.jpg.png, as `autoremove mask` "
-            "writes it; name the same folder of pictures as there.",
+            hint=_file_name_hint(relatives, records) if only_coco else _MASK_NAME_HINT,
         )
     return Found(masks, stray)
+
+
+def _file_name_hint(relatives: Sequence[Path], records: Mapping[str, Any]) -> str:
+    there = f"here {min(records)}" if records else "of which there is none"
+    return (
+        f"In a COCO file `file_name`, {there}, must be the picture's place below the input, as "
+        f"{min(relatives).as_posix()}."
+    )
 
 
 def of_pictures(relatives: Sequence[Path], files: Mapping[str, Path], kind: str = "mask") -> dict[Path, Path]:
@@ -107,10 +120,8 @@ def _claim(claims: dict[Path, Path], relative: Path, *paths: Path, kind: str = "
 
 
 def _unclaimed(files: Mapping[str, Path], claims: Mapping[Path, Path]) -> list[Path]:
-    """The files that belong to no picture; the ids of a stray mask are not told beside it."""
-    rest = [path for path in files.values() if path not in claims]
-    beside = {objects_name(path) for path in rest}
-    return [path for path in rest if not (is_objects_name(path.name) and path in beside)]
+    """The masks that belong to no picture; ids are no mask, and are left behind where one is deleted."""
+    return [path for path in files.values() if path not in claims and not is_objects_name(path.name)]
 
 
 def _text(record: dict[str, Any] | None, *, outlines: bool = True) -> str:

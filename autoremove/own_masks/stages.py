@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autoremove.api import read_mask
-from autoremove.errors import PictureError, RecipeError
+from autoremove.errors import PictureError, RecipeError, UsageError
 from autoremove.own_masks import editing
 from autoremove.own_masks.finding import OwnMask
 from autoremove.pipeline import MAX_PIXELS, behind_the_mask
@@ -150,25 +150,20 @@ def read_white(path: Path, source: Path, size_hw: tuple[int, int], max_pixels: i
     """
     values = _values(path, max_pixels)
     _check_size(f"The mask {path}", values.shape[:2], size_hw, source)
-    colours = values[..., : {2: 1, 4: 3}.get(values.shape[2], values.shape[2])]
-    white = read_mask(colours, size_hw)
-    if colours.shape[2] < values.shape[2]:
-        white &= values[..., -1] > (0.5 if values.dtype.kind == "f" else np.iinfo(values.dtype).max / 2)
-    if not white.any() and colours.any() and colours.shape[2] == values.shape[2]:
+    try:
+        return read_mask(values, size_hw)
+    except UsageError as error:
         raise PictureError(
             f"The mask {path} is nowhere white, and not black either.",
             hint="Paint what is to be filled white (255), and all else black.",
-        )
-    return white
+        ) from error
 
 
 def _values(path: Path, max_pixels: int) -> NDArray[Any]:
     """H x W x C, upright, at full depth: ids may be larger than a byte."""
-    from autoremove.images.reading import decoded
-    from autoremove.images.samples import to_rgb, upright
+    from autoremove import images
 
-    samples = decoded(path, max_pixels=max_pixels).samples
-    return to_rgb(samples) if samples.model == "CMYK" else upright(samples.values, samples.orientation)
+    return images.values_of(path, max_pixels=max_pixels)
 
 
 def _check_size(

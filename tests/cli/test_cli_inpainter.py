@@ -135,6 +135,11 @@ def test_weights_convert(invoke: Invoke, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "cnum 8, 5 input channels, same padding, bgr" in result.stdout
     assert load_generator(target).config.channel_order == "bgr"
+    torch.save({"G": {names[key]: value for key, value in own.items()}, "by": Path}, tmp_path / "code.pth")
+    trusting = ("weights", "convert", tmp_path / "code.pth", "-o", target)
+    refused = invoke(*trusting)
+    assert (refused.exit_code, "--model deepfillv2 --trust" in refused.stderr) == (3, True)
+    assert invoke(*trusting, "--trust").exit_code == 0
     torch.save({"x": torch.zeros(1)}, tmp_path / "other.pth")
     refused = invoke("weights", "convert", tmp_path / "other.pth", "-o", tmp_path / "x.safetensors")
     assert (refused.exit_code, "known DeepFillv2" in refused.stderr) == (3, True)

@@ -151,13 +151,27 @@ def test_inpaint_one(invoke: Invoke, photos: Path, hole: np.ndarray, tmp_path: P
     assert PilImage.open(tmp_path / "b.jpg").format == "JPEG"
 
 
+def test_a_mask_for_inpaint_is_read_as_run_reads_it(
+    invoke: Invoke, photos: Path, hole: np.ndarray, tmp_path: Path
+) -> None:
+    erased, output = np.dstack([np.full_like(hole, 255)] * 3 + [hole]), tmp_path / "out.png"
+    PilImage.fromarray(erased).save(tmp_path / "hole.png")
+    result = invoke("inpaint", photos / "a.png", tmp_path / "hole.png", "-o", output, "--model", "ns")
+    assert result.exit_code == 0, result.output
+    assert redness(output) < 180
+    assert (pixels(output)[hole == 0] == builders.scene()[hole == 0]).all()
+
+
 def test_inpaint_refusals(invoke: Invoke, photos: Path, hole: np.ndarray, tmp_path: Path) -> None:
     good, small = tmp_path / "hole.png", tmp_path / "small.png"
     PilImage.fromarray(hole).save(good)
     PilImage.fromarray(hole[:40]).save(small)
+    faint = tmp_path / "faint.png"
+    PilImage.new("L", hole.shape[::-1], 100).save(faint)
     picture, output = photos / "a.png", tmp_path / "out.png"
     cases = [
         ((picture, small, "-o", output), 2, "112 x 40"),
+        ((picture, faint, "-o", output, "--model", "ns"), 2, f"{faint}: The mask is nowhere white"),
         ((picture, good, "-o", tmp_path / "out.jpg"), 2, "Name it out.png"),
         ((picture, good, "-o", picture), 4, "is the input"),
         ((picture, tmp_path / "none.png", "-o", output), 4, "no file or folder"),

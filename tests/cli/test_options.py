@@ -75,6 +75,8 @@ def selection(*arguments: str) -> dict[str, Any]:
         (("--min-size", "0.1"), {"min_size": 0.1}),
         (("--min-size", "40"), {"min_size": 40.0}),
         (("--confidence", "0.5"), {"confidence": 0.5}),
+        (("--confidence", "0.00001"), {"confidence": 0.00001}),
+        (("--min-size", "1e-6"), {"min_size": 0.000001}),
         (
             ("--threshold", "car=0.4", "--threshold", "all-animals=.6", "--threshold", "car=1"),
             {"thresholds": {"all-animals": 0.6, "car": 1.0}},

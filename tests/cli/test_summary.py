@@ -6,7 +6,7 @@ from pathlib import Path
 
 from autoremove.cli import summary as lines
 from autoremove.cli.progress import problem
-from autoremove.journal import DONE, FAILED, REVIEW, Row
+from autoremove.journal import DONE, FAILED, REVIEW, UNCHANGED, Row
 
 WRITTEN = Row(
     "/in/a.jpg",
@@ -35,6 +35,20 @@ def test_failures_come_first_and_each_list_ends() -> None:
     text = lines.summary([WRITTEN, *failed], 3.0, Path("/out"), None)
     assert text.index(f"{len(failed)} failed:") < text.index("1 to review:")
     assert text[text.index("1 to review:") - 2] == "  ... and 2 more, see the journal or the report"
+
+
+def test_a_recipe_that_fills_nothing_does_not_say_that_nothing_is_there() -> None:
+    found = Row("/in/d.jpg", "d.jpg", UNCHANGED, "/out/d.jpg", objects=WRITTEN.objects)
+    nothing = Row("/in/e.jpg", "e.jpg", UNCHANGED, "/out/e.jpg", artefacts={"patches": "/store/p"})
+
+    def said(*rows: Row) -> str:
+        (line,) = (t for t in lines.summary(rows, 1.0, Path("/out"), None) if t.startswith("  unchanged"))
+        return line.partition(str(len(rows)))[2].strip()
+
+    assert said(nothing) == "nothing to remove, copied as they are"
+    assert said(found, nothing) == (
+        "copied as they are: this recipe fills nothing (`autoremove mask` writes what it finds)"
+    )
 
 
 def test_no_problem_no_list() -> None:

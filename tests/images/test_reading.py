@@ -135,6 +135,7 @@ BROKEN: dict[str, tuple[Callable[[], bytes], str]] = {
     "png animated": (lambda: builders.animated("PNG"), "animated"),
     "avif animated": (lambda: builders.animated("AVIF"), "animated"),
     "tiff of pages": (builders.animation_of_pages, "several pages"),
+    "tiff lab": (lambda: save(PilImage.new("LAB", (8, 8)), "TIFF"), r"jpg: Pixels of the kind LAB are not"),
     "raw": (lambda: b"II\x2a\x00\x10\x00\x00\x00CR\x02\x00" + bytes(500), "camera raw"),
     "jpeg xl": (lambda: b"\xff\x0a" + bytes(50), "JPEG XL"),
 }
@@ -149,6 +150,7 @@ def test_what_cannot_be_read(tmp_path: Path, name: str) -> None:
         read(path)
     assert str(path) in caught.value.message
     assert caught.value.hint
+    assert "video" not in caught.value.hint  # there is no command for one
 
 
 def test_absent(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from PIL import Image as PilImage
 from autoremove.images import apply_patches, read, write
 from autoremove.images.reading import decoded
 from autoremove.images.samples import COLOURS, upright
+from autoremove.types import Patch
 from tests import builders
 from tests.builders import removal, save, scene
 
@@ -187,6 +188,49 @@ def test_the_one_transparent_colour_stays_and_is_not_hit_by_chance(tmp_path: Pat
     picture = PilImage.open(out)
     assert picture.info["transparency"] == builders.BLUE
     assert np.asarray(picture.convert("RGBA"))[..., 3].min() == 255
+
+
+def _clear_gif(colours: int, clear: tuple[slice, slice]) -> bytes:
+    """A GIF of so many colours and a transparent one, which fills ``clear``."""
+    picture = builders.palette_picture(_busy(), colours)
+    places = np.asarray(picture).copy()
+    assert places.max() == colours - 1
+    places[clear] = colours
+    own = PilImage.fromarray(places)
+    own.putpalette([*(picture.getpalette() or [])[: 3 * colours], 1, 2, 3])
+    return save(own, "GIF", transparency=colours, optimize=False)
+
+
+def _busy() -> np.ndarray:
+    """The scene with hundreds of colours in the outer parts, which stay."""
+    noise = np.random.default_rng(3).integers(0, 256, scene().shape, dtype=np.uint8)
+    return np.where(builders.outside()[..., None], noise, scene()).astype(np.uint8)
+
+
+@pytest.mark.parametrize("colours", [100, 255])
+def test_a_hole_across_transparent_pixels_of_a_gif_leaves_them_transparent(
+    tmp_path: Path, colours: int
+) -> None:
+    source, out = tmp_path / "in.gif", tmp_path / "out.gif"
+    _, y0, x1, _ = builders.PERSON
+    source.write_bytes(_clear_gif(colours, (slice(y0, y0 + 9), slice(0, x1 - 4))))
+    noise = np.random.default_rng(4).integers(0, 256, removal().pixels.shape, dtype=np.uint8)
+    write(source, out, [Patch(removal().xyxy, noise, removal().alpha)])
+    before, after = (np.asarray(PilImage.open(path).convert("RGBA")) for path in (source, out))
+    assert np.array_equal(after[..., 3], before[..., 3])
+    assert (after[..., 3] == 0).sum() == 9 * (x1 - 4)
+    kept = builders.outside() | (before[..., 3] == 0)
+    assert np.array_equal(after[kept], before[kept])
+    assert (after[~kept] != before[~kept]).any(axis=1).mean() > 0.5
+
+
+def test_a_gif_whose_transparent_colour_is_nowhere_is_written(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.gif", tmp_path / "out.gif"
+    source.write_bytes(_clear_gif(40, (slice(0, 0), slice(0, 0))))
+    write(source, out, [removal()])
+    assert decoded(source).samples.model == "RGBA"
+    kept = builders.outside()
+    assert np.array_equal(read(out).rgb[kept], read(source).rgb[kept])
 
 
 LOSSY: dict[str, Callable[[], bytes]] = {

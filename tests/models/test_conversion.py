@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from autoremove.errors import UsageError, WeightsError
+from autoremove.models import yolo
 from autoremove.models.checkpoints import header
-from autoremove.models.conversion import convert
+from autoremove.models.conversion import convert, convert_detector, convert_network
 from autoremove.models.deepfillv2 import Generator, GeneratorConfig, load_generator, save_generator
 from autoremove.models.deepfillv2_checkpoints import _sources
 from tests.models.test_deepfillv2_checkpoints import CONFIGS, PUBLISHED, checkpoint, weight
@@ -53,9 +56,45 @@ def test_what_is_no_generator_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="not the weights of a known DeepFillv2"):
         convert(tmp_path / "other.safetensors", tmp_path / "out.safetensors")
     torch.save({"G": Path}, tmp_path / "code.pth")  # a pickle that wants more than tensors
-    with pytest.raises(WeightsError, match="more than plain tensors"):
+    with pytest.raises(WeightsError, match=r"more than plain tensors.*--model deepfillv2 --trust"):
         convert(tmp_path / "code.pth", tmp_path / "out.safetensors")
+    with pytest.raises(WeightsError, match=r"more than plain tensors.*--model partialconv --trust"):
+        convert_network(tmp_path / "code.pth", tmp_path / "out.safetensors", "partialconv")
     assert not (tmp_path / "out.safetensors").exists()
+
+
+def detector(told: str) -> dict[str, Any]:
+    """What ultralytics would have saved of an untrained network that calls itself ``told``."""
+    yolo.import_ultralytics()
+    torch.manual_seed(0)
+    model = yolo._build("yolo11n", 2)
+    model.names = {0: "person", 1: "dog"}
+    model.yaml["yaml_file"] = told
+    return {"model": model.half(), "ema": None, "train_args": {}}
+
+
+@pytest.mark.parametrize("told", ["yolo11n.yaml", "yolo11.yaml"])
+def test_a_detector_of_ultralytics_becomes_our_form(tmp_path: Path, told: str) -> None:
+    path, target = tmp_path / "best.pt", tmp_path / "best.safetensors"
+    torch.save(detector(told), path)
+    with pytest.raises(WeightsError, match="--model detector --trust"):
+        convert_detector(path, target)
+    assert convert_detector(path, target, trust=True) == "yolo11n"
+    assert header(target)["source"] == "best.pt"
+    ours, theirs = yolo.load_detector(target), yolo.load_detector(path, trust=True)
+    assert ours.names == ("person", "dog")
+    image = np.random.default_rng(0).integers(0, 256, (120, 200, 3), dtype=np.uint8)
+    found, expected = (one.detect([image], confidence=1e-5, imgsz=128)[0] for one in (ours, theirs))
+    assert len(found) and np.array_equal(found.score, expected.score)
+
+
+def test_a_detector_that_our_form_cannot_hold_is_refused(tmp_path: Path) -> None:
+    path, target = tmp_path / "best.pt", tmp_path / "best.safetensors"
+    for told, words in (("yolo11s.yaml", "does not fit yolo11s"), ("mine.yaml", "no YOLO architecture")):
+        torch.save(detector(told), path)
+        with pytest.raises(WeightsError, match=words):
+            convert_detector(path, target, trust=True)
+    assert not target.exists()
 
 
 def test_targets_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:

@@ -29,13 +29,13 @@ def coco(*names: str, **more: Any) -> dict[str, Any]:
 
 
 def test_masks_with_and_without_objects_and_strays(tmp_path: Path) -> None:
-    touch(tmp_path, "a.png", "a.objects.png", "sub/b.png", "d.png", "d.objects.png", "x.objects.png", "n.txt")
+    touch(tmp_path, "a.png", "a.objects.png", "sub/b.png", "d.png", "d.objects.png", "c.objects.png", "n.txt")
     found = find(tmp_path, PICTURES)
     assert dict(found.masks) == {
         PICTURES[0]: OwnMask(tmp_path / "a.png", tmp_path / "a.objects.png"),
         PICTURES[1]: OwnMask(tmp_path / "sub/b.png"),
     }
-    assert found.stray == ["d.png", "x.objects.png"]
+    assert found.stray == ["d.png"]  # of c.jpg the mask was deleted: it is done as usual
 
 
 def test_what_the_coco_file_knows_goes_along_without_its_outlines(tmp_path: Path) -> None:
@@ -110,3 +110,17 @@ def test_nothing_that_fits(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="belongs to any of the 3"):
         find(tmp_path, PICTURES)
     assert find(tmp_path / "photos", PICTURES).masks
+
+
+@pytest.mark.parametrize(
+    ("names", "told"), [(("photos/a.jpg", "z.jpg"), "here photos/a.jpg,"), ((), "of which there is none,")]
+)
+def test_a_coco_file_of_other_pictures(tmp_path: Path, names: tuple[str, ...], told: str) -> None:
+    path = tmp_path / "coco.json"
+    path.write_text(json.dumps(coco(*names)))
+    for where in (path, tmp_path):
+        with pytest.raises(InputError, match="belongs to any of the 3") as error:
+            find(where, PICTURES)
+        assert error.value.hint == (
+            f"In a COCO file `file_name`, {told} must be the picture's place below the input, as a.jpg."
+        )
