@@ -3,7 +3,8 @@
 The embedded one draws each person several times, in boxes a little wider and narrower, and what it says on
 average is the mask; where it wavers, or two people meet, nothing is said (255). A person whose mask does not
 reach to the sides of the labelled box is left out: there the network erred, and the label shows it.
-Self-training from labels of another kind (Xie et al. 2020, "Self-training with Noisy Student"):
+Self-training from labels of another kind (Xie et al. 2020, "Self-training with Noisy Student"). With many
+labelled masks it gave no better ones (the model card of masknet); it is meant for data that has few:
 
     python benchmarks/drawn_masks.py --data DATA/person_boxes -o drawn/
     autoremove train masknet --config masknet-continue --data DATA/instances/train --set drawn=drawn/ ...

@@ -36,8 +36,8 @@ Finds = list[dict[Look, Detections]]
 SHEET = 576
 """Side of a sheet of four pictures, in pixels: what photos of the web have."""
 
-OTHERS = ("192 192m 256 256m 384 384m 640 640m 1024 1024m", "256 384m 640")
-"""What `normal` and `fast` were before."""
+OTHERS = ("256 384m 512 640m", "192 192m 256 256m 384 384m 640 640m 1024 1024m", "256 384m 640")
+"""What `fast` and `normal` were before, and `fast` at first."""
 
 
 def looks_of(text: str) -> tuple[Look, ...]:

@@ -91,7 +91,7 @@ class Plan:
             Step("calibrate", self._calibrate(held_out)),
             self._rescorer(boxes, around),
             Step("calibrate-rescorer", self._calibrate_rescorer(held_out)),
-            *self._masknet(masks),
+            self._masknet(masks),
             self._inpainter(masks),
         ]
 
@@ -140,20 +140,14 @@ class Plan:
         ours += ("--rescorer", str(self.output / "rescorer" / "last.safetensors"))
         return (sys.executable, "benchmarks/calibrate_rescorer.py", *data, *ours, "-o", place)
 
-    def _masknet(self, masks: Path) -> list[Step]:
-        """It learns from the labelled masks and from those that the one before draws in people's boxes."""
-        data, drawn = ("--data", str(masks)), self.output / "drawn"
-        first = self.output / "masknet-first" / "last.safetensors"
-        known = first if self.begin else SHIPPED / "masknet.safetensors"
-        eyes = (f"eyes={self.output / 'detector' / 'last.safetensors'}",)
-        begun = self._train("masknet", "masknet-first", 0.08, *data, config="masknet", sets=eyes)
-        draw = ("--data", str(self.data / "person_boxes"), "--weights", str(known), "-o", str(drawn))
-        sets, share = (f"start={known}", f"drawn={drawn}"), 0.07 if self.begin else 0.15
-        return [
-            *([begun] if self.begin else []),
-            Step("drawn", (sys.executable, "benchmarks/drawn_masks.py", *draw)),
-            self._train("masknet", "masknet", share, *data, config="masknet-continue", sets=sets),
-        ]
+    def _masknet(self, masks: Path) -> Step:
+        eyes = f"eyes={self.output / 'detector' / 'last.safetensors'}"
+        start, config = (
+            (eyes, "masknet")
+            if self.begin
+            else (f"start={SHIPPED / 'masknet.safetensors'}", "masknet-continue")
+        )
+        return self._train("masknet", "masknet", 0.15, "--data", str(masks), config=config, sets=(start,))
 
     def _inpainter(self, masks: Path) -> Step:
         sets = [f"silhouettes={self.data / 'holes' / 'silhouettes.npz'}", f"instances={masks}"]

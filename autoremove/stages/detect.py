@@ -59,7 +59,7 @@ class Detect(StageFields):
     runtime: str = field(default="auto", metadata=SPEED_ONLY)
 
     name: ClassVar[str] = "detect"
-    version: ClassVar[int] = 10
+    version: ClassVar[int] = 11
     needs: ClassVar[tuple[str, ...]] = ("image",)
     gives: ClassVar[str] = "detections"
     ranges: ClassVar[Mapping[str, Range]] = {
