@@ -73,7 +73,7 @@ def test_every_number_of_a_stage_has_a_range() -> None:
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_what_is_no_number_is_refused(value: float) -> None:
     with pytest.raises(RecipeError, match=r"inpaint\.context: (nan|inf) is not a finite number"):
-        build_stage("inpaint", {"context": value}, "cpu")
+        stage_class("inpaint")(context=value)
 
 
 def test_each_entry_of_a_table_is_looked_at() -> None:
