@@ -30,12 +30,12 @@ from autoremove.evaluation.table import Table, number
 
 BFLOAT16 = ("detect.precision=fast",)
 
-THREE = ("detect.speed=fast",)
+LOOKS = ("detect.speed=fast",)
 """Only the looks of the recipe `fast`."""
 
 RECIPES: dict[str, tuple[str, tuple[str, ...]]] = {
     "people": ("people", ()),
-    "people, looks of fast": ("people", THREE),
+    "people, looks of fast": ("people", LOOKS),
     "people, bfloat16": ("people", BFLOAT16),
     "people, PyTorch": ("people", ("detect.runtime=torch",)),
     "people, not rescored": ("people", ("detect.rescorer=none",)),

@@ -36,8 +36,13 @@ Finds = list[dict[Look, Detections]]
 SHEET = 576
 """Side of a sheet of four pictures, in pixels: what photos of the web have."""
 
-OTHERS = ("256 384m 512 640m", "192 192m 256 256m 384 384m 640 640m 1024 1024m", "256 384m 640")
-"""What `fast` and `normal` were before, and `fast` at first."""
+OTHERS = (
+    "256 448m 832",
+    "256 384m 512 640m",
+    "192 192m 256 256m 384 384m 640 640m 1024 1024m",
+    "256 384m 640",
+)
+"""What `fast` might be, and what it, `normal` and again `fast` were before."""
 
 
 def looks_of(text: str) -> tuple[Look, ...]:
