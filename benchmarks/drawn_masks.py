@@ -1,6 +1,6 @@
 """Draw masks for pictures that have boxes only, so that a next mask network can learn from them.
 
-The embedded one draws each person several times, in boxes a little wider and narrower, and what it says on
+The embedded one draws each person in the labelled box and in one a little wider, and what it says on
 average is the mask; where it wavers, or two people meet, nothing is said (255). A person whose mask does not
 reach to the sides of the labelled box is left out: there the network erred, and the label shows it.
 Self-training from labels of another kind (Xie et al. 2020, "Self-training with Noisy Student"). With many

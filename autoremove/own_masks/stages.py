@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from autoremove import images
 from autoremove.api import read_mask
 from autoremove.errors import PictureError, RecipeError, UsageError
 from autoremove.own_masks import editing
@@ -132,7 +132,8 @@ def _read(
     white = read_white(own.mask, source, size_hw, max_pixels)
     ids = None
     if own.objects is not None:
-        values = _values(own.objects, max_pixels)
+        # At full depth: ids may be larger than a byte.
+        values = images.values_of(own.objects, max_pixels=max_pixels)
         _check_size(f"The objects {own.objects}", values.shape[:2], size_hw, source)
         ids = values[..., 0].astype(np.uint16)
     try:
@@ -148,7 +149,7 @@ def read_white(path: Path, source: Path, size_hw: tuple[int, int], max_pixels: i
 
     Raises PictureError for a mask of another size, or one that is neither black nor white anywhere.
     """
-    values = _values(path, max_pixels)
+    values = images.values_of(path, max_pixels=max_pixels)
     _check_size(f"The mask {path}", values.shape[:2], size_hw, source)
     try:
         return read_mask(values, size_hw)
@@ -157,13 +158,6 @@ def read_white(path: Path, source: Path, size_hw: tuple[int, int], max_pixels: i
             f"The mask {path} is nowhere white, and not black either.",
             hint="Paint what is to be filled white (255), and all else black.",
         ) from error
-
-
-def _values(path: Path, max_pixels: int) -> NDArray[Any]:
-    """H x W x C, upright, at full depth: ids may be larger than a byte."""
-    from autoremove import images
-
-    return images.values_of(path, max_pixels=max_pixels)
 
 
 def _check_size(

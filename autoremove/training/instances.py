@@ -25,6 +25,8 @@ _log = logging.getLogger("autoremove")
 EXTENSIONS = frozenset({".webp", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".avif", ".heic"})
 """How the names of pictures usually end, in small letters."""
 
+_ENDINGS = sorted(EXTENSIONS | {ending.upper() for ending in EXTENSIONS})
+
 IGNORE = 255
 """Value in an id mask for pixels that belong to an object too small or too unclear to label."""
 
@@ -61,7 +63,7 @@ class LabelledPicture:
 def find_picture(folder: Path, name: str) -> Path:
     """The picture of exactly that stem, whatever its extension. Raises InputError where there is none."""
     # The usual names first: asked for every picture of a large folder, listing it each time takes long.
-    for ending in sorted(EXTENSIONS | {ending.upper() for ending in EXTENSIONS}):
+    for ending in _ENDINGS:
         if (path := folder / f"{name}{ending}").is_file():
             return path
     for path in sorted(folder.glob(f"{escape(name)}.*")):
