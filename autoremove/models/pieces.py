@@ -48,24 +48,30 @@ class _Pieces:
     """Who comes from where, and what that costs."""
 
     def __init__(self, pixels: Float, holes: Mask, source: Index, wanted: Float, known: Float) -> None:
-        self.flat, self.hole, self.width = pixels.reshape(-1, 3), holes.ravel(), holes.shape[1]
+        self.hole, self.width = holes.ravel(), holes.shape[1]
+        self.flat = whole_rows(np.dstack([pixels, np.zeros_like(pixels[..., :1])]).reshape(-1, 4))
         self.wanted, self.known = wanted, known
         everywhere = np.arange(holes.size)
         self.source = np.where(self.hole, source, everywhere)
 
     def cost(self, places: Index, source: Index) -> Float:
         """What it costs that these places come from these sources, their neighbours as they are."""
-        total = _squares(self.wanted[places] - self.known[source])
+        total = _squares(self.wanted.take(places, 0) - self.known.take(source, 0))
+        own = self._colours(source)
         for dy, dx in AROUND:
             step = dy * self.width + dx
             beside = places + step
             theirs = self.source[beside]
-            continued = _squares(self.flat[source + step] - self.flat[theirs])
+            continued = _squares(self._colours(source + step) - self._colours(theirs))
             # A known neighbour cannot say what the hole would look like: its own difference counts twice.
-            back = _squares(self.flat[source] - self.flat[(theirs - step).clip(0, len(self.flat) - 1)])
+            back = _squares(own - self._colours((theirs - step).clip(0, len(self.flat) - 1)))
             seam = continued + np.where(self.hole[beside], back, continued)
             total += np.where(theirs == source + step, 0, SEAM / 6 * seam)
         return total
+
+    def _colours(self, places: Index) -> Float:
+        """The colours there, n x 4, the last 0."""
+        return self.flat[places].view(np.float32).reshape(-1, 4)
 
     def offer(self, places: Index, cost: Float, step: int, keys: Mask) -> None:
         """Offer each place the piece of the pixel ``step`` further on; ``cost`` is kept up to date."""
@@ -77,6 +83,11 @@ class _Pieces:
         better = found < cost[rows]
         rows = rows[better]
         self.source[places[rows]], cost[rows] = offered[rows], found[better]
+
+
+def whole_rows(rows: Float) -> NDArray[np.complex128]:
+    """n x 4 numbers seen as n: picked and put by index as one each, four times as fast as rows are."""
+    return rows.view(np.complex128)[:, 0]
 
 
 def _squares(rows: Float) -> Float:
