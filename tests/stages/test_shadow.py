@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from autoremove.errors import RecipeError
 from autoremove.stages import stage_class
-from autoremove.stages.shadow import Shadow, explains
+from autoremove.stages.shadow import Shadow
+from autoremove.stages.shadow_rules import explains
 from autoremove.types import Detections, Image, Mask, ObjectMask
 
 SIZE = (260, 360)
@@ -97,6 +98,48 @@ def test_a_bluish_shadow_outdoors_joins_and_one_on_a_gradient() -> None:
         shaded(floor(2, slope=-0.8), where, 0.6),
     ):
         assert share(joined(scene(ground, body())), (where > 0.5) & free) > 0.9
+
+
+SUN = (0.30, 0.40, 0.55)
+"""What a shadow in the sun leaves of red, green and blue under a clear sky."""
+
+
+def test_a_shadow_in_the_sun_is_bluish_and_nothing_of_another_colour_is_one() -> None:
+    where = ellipse(215, 188, 45, 9)
+    ours = scene(shaded(floor(), where, SUN), body())
+    assert share(joined(ours), (where > 0.5) & ~ours[2].grown) > 0.9
+    for tinted in (SUN[::-1], (0.40, 0.30, 0.55), (0.55, 0.30, 0.40)):
+        reddish = scene(shaded(floor(), where, tinted), body())
+        assert share(joined(reddish), (where > 0.5) & ~reddish[2].grown) < 0.3
+
+
+def test_a_clear_shadow_is_followed_beyond_what_is_looked_at_and_a_faint_one_is_not() -> None:
+    """From the feet to the right border of the picture, farther than ``reach``."""
+    long = cv2.GaussianBlur(((X > 175) & (np.abs(Y - 186) < 7)).astype(np.float32), (0, 0), 1.0)
+    figure = body(left=100)
+    near = (long > 0.5) & (X < 134 + 0.9 * 68)
+    clear = scene(shaded(floor(), long, 0.5), figure)
+    assert not joined(clear).any(), "it does not touch"
+    long = cv2.GaussianBlur(((X > 120) & (np.abs(Y - 186) < 7)).astype(np.float32), (0, 0), 1.0)
+    near = (long > 0.5) & (X < 134 + 0.9 * 68)
+    clear = scene(shaded(floor(), long, 0.5), figure)
+    assert share(joined(clear), near & ~clear[2].grown) > 0.9
+    faint = scene(shaded(floor(), long, 0.86), figure)
+    assert share(joined(faint), near & (X > 160) & ~faint[2].grown) < 0.1
+
+
+def test_a_post_beside_the_feet_is_no_shadow() -> None:
+    post = (np.abs(X - 212) < 6) & (Y < 190)
+    assert not joined(scene(shaded(floor(), post.astype(np.float32), 0.45), body())).any()
+
+
+def test_of_a_shadow_that_is_too_large_what_is_next_to_the_feet_joins() -> None:
+    ours = scene(shaded(floor(), ellipse(225, 188, 60, 11), 0.6), body())
+    assert np.nonzero(joined(ours, max_area=2.0))[1].max() > 270
+    got = joined(ours, max_area=0.3)
+    assert got.any()
+    assert np.nonzero(got)[1].max() < 220
+    assert got.sum() < 0.3 * (ours[2].ids > 0).sum()
 
 
 @pytest.mark.parametrize("seed", range(4))
