@@ -12,7 +12,7 @@ import click
 
 from autoremove.cli.lazy import say
 from autoremove.cli.options import absolute, device_option, quiet_option
-from autoremove.cli.outputs import output_file
+from autoremove.cli.outputs import output_file, refuse_masks
 from autoremove.cli.text import plural, printable
 from autoremove.errors import EXIT_SOME_FAILED, InputError, PictureError, RecipeError, UsageError
 
@@ -216,7 +216,7 @@ def paired(image: Path, mask: Path, output: Path, sketch: Path | None = None) ->
         names = "IMAGE and MASK" if sketch is None else "IMAGE, MASK and --sketch or --edges"
         raise UsageError(f"{names} must {'all' if sketch else 'both'} be files or folders.")
     if not image.is_dir():
-        return [Job(image, mask, sketch, output_file(image, output))]
+        return [Job(image, mask, sketch, output_file(*given[:1], output, *given[1:]))]
     return _in_folders(image, mask, output, sketch)
 
 
@@ -230,6 +230,7 @@ def _in_folders(image: Path, mask: Path, output: Path, sketch: Path | None) -> l
     refuse_inside(others, output)
     sources = listed([image], output, others)
     targets = images.plan_outputs(sources, output)
+    refuse_masks(output, targets.values())
     relatives = [source.relative for source in sources]
     holes = of_pictures(relatives, mask_files(mask, [output]))
     drawn = of_pictures(relatives, mask_files(sketch, [output]), "sketch") if sketch else {}

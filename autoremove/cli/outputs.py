@@ -1,7 +1,8 @@
-"""Where a command writes the picture it makes of another: the format is kept, the input never replaced."""
+"""Where a command writes the picture it makes of another: neither an input nor a mask is replaced."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from autoremove.errors import OutputError, UsageError
@@ -14,16 +15,21 @@ SAME_FORMAT = (
 """Endings that mean one format."""
 
 
-def output_file(image: Path, output: Path) -> Path:
+def output_file(image: Path, output: Path, *others: Path) -> Path:
     """The file to write for a picture; in ``output`` if that is a folder.
 
-    Raises OutputError where it is the input, UsageError for a name that claims another format.
+    ``others``: further inputs. Raises OutputError where it is an input or lies among masks of
+    `autoremove mask`, UsageError for a name that claims another format.
     """
     target = output / image.name if output.is_dir() else output
-    if target.exists() and target.samefile(image):
-        raise OutputError(
-            f"The output {target} is the input.", hint="Inputs are never changed: name another."
-        )
+    for given in (image, *others):
+        if target.exists() and target.samefile(given):
+            raise OutputError(
+                f"The output {target} is the input{'' if given == image else f' {given}'}.",
+                hint="Inputs are never changed: name another.",
+            )
+    if target.exists():
+        refuse_masks(target.parent, [target])
     endings = image.suffix.lower(), target.suffix.lower()
     if endings[0] != endings[1] and not any(set(endings) <= group for group in SAME_FORMAT):
         raise UsageError(
@@ -31,3 +37,19 @@ def output_file(image: Path, output: Path) -> Path:
             hint=f"Name it {target.stem}{image.suffix}.",
         )
     return target
+
+
+def refuse_masks(output: Path, targets: Iterable[Path], hint: str = "Choose another --output.") -> None:
+    """Pictures must not take the place of masks, some of which have the same names.
+
+    ``targets``: the files that would be written. Raises OutputError.
+    """
+    from autoremove import journal
+    from autoremove.own_masks.coco import is_ours
+    from autoremove.own_masks.names import COCO, objects_name
+
+    written = {Path(row.output) for row in journal.read(output / journal.NAME).values() if row.output}
+    replaced = {path for path in targets if path.is_file()}
+    beside = {objects_name(path) for path in written | replaced} - written - replaced
+    if is_ours(output / COCO) or any(path.is_file() for path in beside):  # stopped, there is no COCO file yet
+        raise OutputError(f"The folder {output} holds masks of `autoremove mask`.", hint=hint)

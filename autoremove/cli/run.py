@@ -13,8 +13,9 @@ import click
 
 from autoremove.cli.lazy import say
 from autoremove.cli.options import Request, absolute, folder_option, inputs_argument, pipeline_options
+from autoremove.cli.outputs import refuse_masks
 from autoremove.cli.text import plural, printable
-from autoremove.errors import EXIT_SOME_FAILED, InputError, OutputError, UsageError
+from autoremove.errors import EXIT_SOME_FAILED, InputError, UsageError
 
 if TYPE_CHECKING:
     from autoremove.folder import Plan
@@ -134,7 +135,11 @@ def clean_folder(run: Run) -> list[Row]:
     store = chosen_store(run.request)
     _check_masks(run)
     jobs = plan_jobs(run.inputs, run.output, [store.root, *([run.masks] if run.masks else [])])
-    _refuse_masks(run.output)
+    refuse_masks(
+        run.output,
+        [job.target for job in jobs],
+        f"Choose another --output; to fill by these masks, add --masks {run.output}.",
+    )
     if not run.request.quiet:  # before torch is imported, which takes seconds
         say(f"{plural(len(jobs), 'picture')}, {described(recipe)}")
     jobs = _masked(jobs, run, recipe)
@@ -167,21 +172,6 @@ def _check_masks(run: Run) -> None:
                 f"The input {path} is, or lies in, the folder of masks {run.masks}.",
                 hint="Keep masks in a folder of their own.",
             )
-
-
-def _refuse_masks(output: Path) -> None:
-    """Cleaned pictures must not take the place of masks, some of which have the same names."""
-    from autoremove import journal
-    from autoremove.own_masks.coco import is_ours
-    from autoremove.own_masks.names import COCO, objects_name
-
-    written = {Path(row.output) for row in journal.read(output / journal.NAME).values() if row.output}
-    beside = {objects_name(path) for path in written} - written
-    if is_ours(output / COCO) or any(path.is_file() for path in beside):  # stopped, there is no COCO file yet
-        raise OutputError(
-            f"The folder {output} holds masks of `autoremove mask`.",
-            hint=f"Choose another --output; to fill by these masks, add --masks {output}.",
-        )
 
 
 def _masked(jobs: list[Job], run: Run, recipe: Recipe) -> list[Job]:

@@ -10,7 +10,7 @@ import click
 
 from autoremove.cli.lazy import say
 from autoremove.cli.options import absolute, device_option, quiet_option
-from autoremove.cli.outputs import output_file
+from autoremove.cli.outputs import output_file, refuse_masks
 from autoremove.cli.text import plural, printable
 from autoremove.errors import EXIT_SOME_FAILED, InputError, PictureError
 
@@ -82,6 +82,7 @@ def planned(image: Path, output: Path) -> list[Job]:
 
     sources = listed([image], output)
     targets = images.plan_outputs(sources, output)
+    refuse_masks(output, targets.values())
     return [Job(source.path, targets[source]) for source in sources]
 
 

@@ -173,7 +173,9 @@ def test_inpaint_refusals(invoke: Invoke, photos: Path, hole: np.ndarray, tmp_pa
         ((picture, small, "-o", output), 2, "112 x 40"),
         ((picture, faint, "-o", output, "--model", "ns"), 2, f"{faint}: The mask is nowhere white"),
         ((picture, good, "-o", tmp_path / "out.jpg"), 2, "Name it out.png"),
-        ((picture, good, "-o", picture), 4, "is the input"),
+        ((picture, good, "-o", picture), 4, "is the input."),
+        ((picture, good, "-o", good), 4, f"is the input {good}"),
+        ((picture, good, "--edges", faint, "-o", faint), 4, f"is the input {faint}"),
         ((picture, tmp_path / "none.png", "-o", output), 4, "no file or folder"),
         ((photos, good, "-o", output), 2, "both"),
         ((picture, good, "-o", output, "--model", "magic"), 2, "magic"),
@@ -186,7 +188,21 @@ def test_inpaint_refusals(invoke: Invoke, photos: Path, hole: np.ndarray, tmp_pa
     for arguments, code, words in cases:
         result = invoke("inpaint", *arguments)
         assert (result.exit_code, words in result.stderr) == (code, True), (arguments, result.output)
-    assert not output.exists()
+    assert not output.exists() and (pixels(good)[hole > 0] == 255).all()
+
+
+def test_inpaint_does_not_write_over_other_masks(
+    invoke: Invoke, photos: Path, hole: np.ndarray, tmp_path: Path
+) -> None:
+    masks, others = tmp_path / "masks", tmp_path / "others"
+    for path in (masks / "a.png", others / "a.png", others / "a.objects.png"):
+        path.parent.mkdir(exist_ok=True)
+        PilImage.fromarray(hole).save(path)
+    before = (others / "a.png").read_bytes()
+    for arguments in [(photos, masks, "-o", others), (photos / "a.png", masks / "a.png", "-o", others)]:
+        result = invoke("inpaint", *arguments, "--model", "telea")
+        assert (result.exit_code, "holds masks of" in result.stderr) == (4, True), result.output
+    assert (others / "a.png").read_bytes() == before
 
 
 def test_inpaint_refuses_folders_in_one_another(

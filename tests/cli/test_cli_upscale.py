@@ -90,6 +90,34 @@ def test_what_cannot_be_done(invoke: Invoke, photos: Path, weights: Path, tmp_pa
     assert not out.exists()
 
 
+def test_masks_are_not_written_over(invoke: Invoke, photos: Path, weights: Path, tmp_path: Path) -> None:
+    masks = tmp_path / "masks"
+    (masks / "sub").mkdir(parents=True)
+    for name in ("a.png", "a.objects.png", "sub/a.png", "sub/a.objects.png"):
+        (masks / name).write_bytes(b"edited")
+    (masks / "coco.json").write_text('{"info": {"description": "Written by autoremove 1."}}')
+    for source, output in [
+        (photos, masks),
+        (photos / "sub", masks / "sub"),
+        (photos / "a.png", masks),
+        (photos / "sub" / "a.png", masks / "sub" / "a.png"),
+    ]:
+        result = invoke(source, "-o", output, "--weights", weights)
+        assert (result.exit_code, "holds masks of" in result.stderr) == (4, True), (output, result.output)
+    assert {path.read_bytes() for path in masks.rglob("*.png")} == {b"edited"}
+
+
+def test_masks_are_enlarged_as_any_picture(
+    invoke: Invoke, photos: Path, weights: Path, tmp_path: Path
+) -> None:
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for name in ("a.png", "a.objects.png"):
+        (masks / name).write_bytes((photos / "a.png").read_bytes())
+    again = [invoke(masks, "-o", tmp_path / "large", "--weights", weights).exit_code for _ in range(2)]
+    assert again == [0, 0]
+
+
 def test_full_memory_is_told_by_the_picture(
     invoke: Invoke, photos: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
