@@ -19,6 +19,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 MAX_PIXELS = "200M"
 """As ``pipeline.MAX_PIXELS``, spelt for the help; importing that module would cost numpy."""
 
+_NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.ASCII | re.IGNORECASE)
+
 _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
@@ -53,7 +55,7 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]
         if isinstance(value, tuple):
             return value
         label, _, number = (part.strip() for part in str(value).partition("="))
-        if not label or "." in label or re.fullmatch(r"0?\.\d+|[01](\.0*)?", number) is None:
+        if not label or "." in label or _NUMBER.fullmatch(number) is None or not float(number) <= 1:
             self.fail(f"{value!r} is not like car=0.4, with a score from 0 to 1.", param, ctx)
         return label, float(number)
 

@@ -81,6 +81,8 @@ def selection(*arguments: str) -> dict[str, Any]:
             ("--threshold", "car=0.4", "--threshold", "all-animals=.6", "--threshold", "car=1"),
             {"thresholds": {"all-animals": 0.6, "car": 1.0}},
         ),
+        (("--threshold", "car=1e-5"), {"thresholds": {"car": 0.00001}}),
+        (("--threshold", "car=0.", "--threshold", "bus=00.50"), {"thresholds": {"car": 0.0, "bus": 0.5}}),
         (
             ("--keep-region", "1,2,3,4", "--keep-region", "0,0,1,0,0.5,1"),
             {"keep_region": ((1.0, 2.0, 3.0, 4.0), (0.0, 0.0, 1.0, 0.0, 0.5, 1.0))},
@@ -103,6 +105,11 @@ def test_speed_is_the_detectors() -> None:
         ("--speed", "furious"),
         ("--threshold", "car"),
         ("--threshold", "car=2"),
+        ("--threshold", "car=-0.1"),
+        ("--threshold", "car=1.1"),
+        ("--threshold", "car=1e1"),
+        ("--threshold", "car=nan"),
+        ("--threshold", "car="),
         ("--threshold", "=0.3"),
         ("--threshold", "car=high"),
         ("--min-size", "-1"),
@@ -150,6 +157,8 @@ def test_a_lower_confidence_lowers_the_floor_of_the_detector_too() -> None:
     low = request_of("--threshold", "car=0.01", "--confidence", "0.3").overrides
     assert "detect.confidence=0.01" in low
     assert load_recipe("people").stages[0].params()["confidence"] == DETECTED_FROM
+    least = load_recipe("people", request_of("--threshold", "car=1E-5").overrides).stages[0]
+    assert least.params()["confidence"] == 0.00001
 
 
 def steps_of(output: Path, name: str) -> dict[str, bool]:
