@@ -16,6 +16,7 @@ from autoremove.cli.measuring import (
     recipe_options,
     shared_options,
 )
+from autoremove.cli.options import GivenPath
 from autoremove.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def mask(methods: str, weights: str | None, detector: str | None, **options: Any
 @click.option(
     "--sheet-ranked",
     "ranked",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=GivenPath(dir_okay=False),
     help="PNG file: the best, the median and the worst ten fills of the first model.",
 )
 @click.option("--lpips/--no-lpips", default=None, help="[default: where AlexNet's weights are at hand]")

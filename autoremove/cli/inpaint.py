@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from autoremove.cli.lazy import say
-from autoremove.cli.options import absolute, device_option, quiet_option
+from autoremove.cli.options import GivenPath, absolute, device_option, quiet_option
 from autoremove.cli.outputs import output_file, refuse_masks
 from autoremove.cli.text import plural, printable
 from autoremove.errors import EXIT_SOME_FAILED, InputError, PictureError, RecipeError, UsageError
@@ -39,11 +39,9 @@ class Job:
 
 
 @click.command("inpaint")
-@click.argument("image", type=click.Path(path_type=Path))
-@click.argument("mask", type=click.Path(path_type=Path))
-@click.option(
-    "--output", "-o", required=True, type=click.Path(path_type=Path), help="File, or folder for a folder."
-)
+@click.argument("image", type=GivenPath())
+@click.argument("mask", type=GivenPath())
+@click.option("--output", "-o", required=True, type=GivenPath(), help="File, or folder for a folder.")
 @click.option(
     "--model",
     default="deepfillv2",
@@ -53,12 +51,10 @@ class Job:
 @click.option(
     "--weights", default="embedded", show_default=True, help="Name or file of the network's weights."
 )
-@click.option(
-    "--sketch", type=click.Path(path_type=Path), help="Drawn lines to follow: a file, or folder for a folder."
-)
+@click.option("--sketch", type=GivenPath(), help="Drawn lines to follow: a file, or folder for a folder.")
 @click.option(
     "--edges",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     help="As --sketch, or another picture, whose edges are followed.",
 )
 @device_option

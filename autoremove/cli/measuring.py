@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from autoremove.cli.lazy import say
-from autoremove.cli.options import device_option
+from autoremove.cli.options import GivenPath, device_option
 from autoremove.cli.text import columns
 
 if TYPE_CHECKING:
@@ -25,16 +24,16 @@ def shared_options(sheet: str) -> Callable[[F], F]:
         click.option(
             "--data",
             required=True,
-            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            type=GivenPath(exists=True, file_okay=False),
             help="Data folder.",
         ),
         click.option(
             "--json",
             "json_file",
-            type=click.Path(path_type=Path, dir_okay=False),
+            type=GivenPath(dir_okay=False),
             help="File for all figures.",
         ),
-        click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help=f"PNG file: {sheet}."),
+        click.option("--sheet", type=GivenPath(dir_okay=False), help=f"PNG file: {sheet}."),
         click.option("--limit", type=click.IntRange(1), help="At most so many pictures, evenly spaced."),
         device_option,
     )

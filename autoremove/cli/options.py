@@ -128,12 +128,24 @@ def _way(keep: str) -> str:
     return keep
 
 
+class GivenPath(click.Path):
+    """A path that is one: "", as an unset variable leaves it, would be the current folder."""
+
+    def __init__(self, **kind: Any) -> None:
+        super().__init__(**{"path_type": Path, **kind})
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("it is empty; name a file or folder (. is the current one).", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def folder_option(*names: str, help: str, **more: Any) -> Callable[[F], F]:
     """An option that takes a folder, which need not exist."""
-    return click.option(*names, type=click.Path(path_type=Path, file_okay=False), help=help, **more)
+    return click.option(*names, type=GivenPath(file_okay=False), help=help, **more)
 
 
-inputs_argument = click.argument("inputs", nargs=-1, required=True, type=click.Path(path_type=Path))
+inputs_argument = click.argument("inputs", nargs=-1, required=True, type=GivenPath())
 device_option = click.option(
     "--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:N or mps."
 )

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from autoremove.cli.options import MAX_PIXELS, Amount, absolute, quiet_option
+from autoremove.cli.options import MAX_PIXELS, Amount, GivenPath, absolute, quiet_option
 from autoremove.cli.text import printable
 
 
 @click.command("report")
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("output", type=GivenPath())
 @click.option(
     "--max-pixels",
     type=Amount("pixels"),

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autoremove.cli.lazy import say
-from autoremove.cli.options import Request, absolute, folder_option, inputs_argument, pipeline_options
+from autoremove.cli.options import (
+    GivenPath,
+    Request,
+    absolute,
+    folder_option,
+    inputs_argument,
+    pipeline_options,
+)
 from autoremove.cli.outputs import refuse_masks
 from autoremove.cli.text import plural, printable
 from autoremove.errors import EXIT_SOME_FAILED, InputError, UsageError
@@ -60,7 +67,7 @@ def workers_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @pipeline_options("people")
 @click.option(
     "--masks",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     help="Masks of your own, as `autoremove mask` names them: a folder, or a COCO file. Pictures without one "
     "are done as usual.",
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from autoremove.cli.options import folder_option, quiet_option
+from autoremove.cli.options import GivenPath, folder_option, quiet_option
 from autoremove.cli.text import bytes_as_text, columns, plural, printable
 
 LISTED = 10
@@ -45,7 +45,7 @@ def command() -> None:
     "--output",
     "-o",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=GivenPath(dir_okay=False),
     help="The page to write, e.g. study.html.",
 )
 @folder_option("--truth", help="The originals. Without them only opinion scores are asked for.")
@@ -126,11 +126,11 @@ def _say_left(lines: Sequence[str]) -> None:
 
 
 @command.command()
-@click.argument("votes", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("votes", nargs=-1, required=True, type=GivenPath())
 @click.option(
     "--json",
     "json_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=GivenPath(dir_okay=False),
     help="File for all figures.",
 )
 def score(votes: tuple[Path, ...], json_file: Path | None) -> None:

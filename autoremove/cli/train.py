@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
 
-from autoremove.cli.options import folder_option
+from autoremove.cli.options import GivenPath, folder_option
 
 
 @click.group()
@@ -20,20 +19,24 @@ def command() -> None:
     """
 
 
+_FOLDER = GivenPath(path_type=str)
+
+
 def training_options(function: Callable[..., None]) -> Callable[..., None]:
     """What all trainings have in common."""
     options = [
         click.option(
             "--data",
+            type=_FOLDER,
             multiple=True,
             required=True,
             metavar="DIR",
             help="Folder to learn from; may be repeated.",
         ),
-        click.option("--validation", metavar="DIR", help="Folder of held-out pictures."),
+        click.option("--validation", type=_FOLDER, metavar="DIR", help="Folder of held-out pictures."),
         click.option(
             "--config",
-            type=click.Path(path_type=Path, dir_okay=False),
+            type=GivenPath(dir_okay=False),
             help="YAML file of settings, or the name of shipped ones, as detector-gpu.",
         ),
         click.option(

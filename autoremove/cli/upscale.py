@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from autoremove.cli.lazy import say
-from autoremove.cli.options import absolute, device_option, quiet_option
+from autoremove.cli.options import GivenPath, absolute, device_option, quiet_option
 from autoremove.cli.outputs import output_file, refuse_masks
 from autoremove.cli.text import plural, printable
 from autoremove.errors import EXIT_SOME_FAILED, InputError, PictureError
@@ -24,10 +24,8 @@ class Job:
 
 
 @click.command("upscale")
-@click.argument("image", type=click.Path(path_type=Path))
-@click.option(
-    "--output", "-o", required=True, type=click.Path(path_type=Path), help="File, or folder for a folder."
-)
+@click.argument("image", type=GivenPath())
+@click.option("--output", "-o", required=True, type=GivenPath(), help="File, or folder for a folder.")
 @click.option(
     "--weights", default="embedded", show_default=True, help="Name or file of the network's weights."
 )

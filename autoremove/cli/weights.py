@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from autoremove.cli.lazy import say
+from autoremove.cli.options import GivenPath
 from autoremove.cli.text import bytes_as_text, columns
 from autoremove.errors import EXIT_WEIGHTS, UsageError
 from autoremove.models.families import NEIGHBOURS
@@ -71,8 +72,8 @@ def fetch(name: str, kind: str | None) -> None:
 
 
 @command.command("convert")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Safetensors to write.")
+@click.argument("file", type=GivenPath())
+@click.option("--output", "-o", required=True, type=GivenPath(), help="Safetensors to write.")
 @click.option(
     "--model",
     type=click.Choice(("deepfillv2", *NEIGHBOURS, "detector")),

@@ -96,12 +96,12 @@ def holes_of(kind: str, data: Path) -> Holes:
     path = Path(kind)
     if path.suffix == ".npz" and path.is_file():
         return _silhouettes(path)
-    if path.is_dir():
+    if kind and path.is_dir():
         return _folder(path)
     if path.is_file():
         return Holes(f"the mask {path.name}", fixed={"": path})
     raise UsageError(
-        f"--holes {kind}: no such file.", hint=f"Take {', '.join(KINDS)}, or a file or folder of masks."
+        f"--holes {kind!r}: no such file.", hint=f"Take {', '.join(KINDS)}, or a file or folder of masks."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,35 @@ def test_an_unset_variable_is_no_choice(arguments: tuple[str, ...], words: str) 
     with pytest.raises(UsageError, match=words) as caught:
         request_of(*arguments).overrides
     assert caught.value.hint and "leave" in caught.value.hint
+
+
+def commands(group: click.Group) -> Iterator[click.Command]:
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        yield from commands(command) if isinstance(command, click.Group) else [command]
+
+
+def test_an_empty_path_is_not_the_current_folder(
+    invoke: Invoke, photos: Path, light: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from autoremove.cli import cli
+
+    params = [param for command in commands(cli) for param in command.params]
+    paths = [param for param in params if isinstance(param.type, click.Path)]
+    assert len(paths) > 40
+    for param in paths:
+        with pytest.raises(click.BadParameter, match="it is empty; name a file or folder"):
+            param.type.convert("", param, None)
+    monkeypatch.chdir(photos)
+    before = sorted(photos.rglob("*"))
+    result = invoke("run", "", "-o", "out", *light)
+    assert (result.exit_code, "'INPUTS...': it is empty" in result.stderr) == (2, True), result.output
+    assert sorted(photos.rglob("*")) == before
+    assert "empty" in invoke("train", "detector", "--data", "", "-o", "out").stderr
+    assert "'' names no folder" in invoke("study", "", "-o", "study.html").stderr
+    unset = invoke("evaluate", "inpaint", "--data", photos, "--holes", "", "--models", "telea")
+    assert (unset.exit_code, "--holes ''" in unset.stderr) == (2, True), unset.output
 
 
 def test_an_empty_label_among_others_says_nothing() -> None:
