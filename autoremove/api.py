@@ -153,7 +153,8 @@ def check_takes_sketch(model: str, weights: str) -> None:
 def read_mask(mask: Any, size_hw: tuple[int, int]) -> Mask:
     """A mask of any kind as H x W bool: what is more than half white, and where it has alpha, opaque.
 
-    Raises UsageError if its size is not the picture's, or if it is nowhere white and not all black either.
+    Raises UsageError if its size is not the picture's, if it holds NaN, or if it is nowhere white and not all
+    black either.
     """
     array, seen = _flat(mask if isinstance(mask, np.ndarray) else images.values_of(mask))
     if array.shape != size_hw:
@@ -162,14 +163,25 @@ def read_mask(mask: Any, size_hw: tuple[int, int]) -> Mask:
             f"The mask is {size} pixels, the upright picture {size_hw[1]} x {size_hw[0]}.",
             hint="Draw the mask on the picture as a viewer shows it, at full size.",
         )
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        raise UsageError(
+            "The mask holds values that are no numbers (NaN).", hint="Give `numpy.nan_to_num(mask) > 0.5`."
+        )
     # Half grey and up counts: a mask saved as JPEG has faint specks round its edges.
     white = np.asarray((array > _middle(array)) & (seen > _middle(seen)), bool)
-    if not white.any() and array[seen > 0].any():
+    if not white.any() and (faint := array[seen > 0]).any():
         raise UsageError(
-            "The mask is nowhere white, and not black either.",
-            hint="What is to be filled must be True, 1 or 255 (in 16 bits 65535), and all else 0.",
+            f"The mask is nowhere white, and not black either: its highest value is {faint.max():.4g}.",
+            hint=_FLOAT_HINT if array.dtype.kind == "f" else _WHITE_HINT,
         )
     return white
+
+
+_WHITE_HINT = "What is to be filled must be True, 1 or 255 (in 16 bits 65535), and all else 0."
+_FLOAT_HINT = (
+    "Of numbers from 0 to 1 (probabilities) what is over 0.5 is filled, of larger ones what is over 127.5; "
+    "give `mask > 0.3`, or wherever the border is to be."
+)
 
 
 def _flat(mask: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -76,10 +76,9 @@ def test_files_of_masks_are_read_with_their_alpha_and_depth(tmp_path: Path) -> N
         hole().astype(np.int64) * 3,
         grey(hole(), 100),
         np.dstack([grey(hole(), 100)] * 3 + [grey(hole())]),
-        hole() * np.float32(0.4),
         PilImage.fromarray(grey(hole(), 100)),
     ],
-    ids=["uint16 of 255", "numbers", "grey", "grey with alpha", "float", "pillow"],
+    ids=["uint16 of 255", "numbers", "grey", "grey with alpha", "pillow"],
 )
 def test_a_mask_that_reaches_no_white_is_refused(mask: Any) -> None:
     given = builders.scene()
@@ -88,6 +87,19 @@ def test_a_mask_that_reaches_no_white_is_refused(mask: Any) -> None:
     assert told.value.hint == (
         "What is to be filled must be True, 1 or 255 (in 16 bits 65535), and all else 0."
     )
+
+
+def test_probabilities_that_are_low_everywhere_are_told_with_the_way_out() -> None:
+    low = hole() * np.float32(0.4)
+    with pytest.raises(UsageError, match=r"nowhere white.* highest value is 0\.4\.") as told:
+        inpaint(builders.scene(), low)
+    assert told.value.hint and "over 0.5 is filled" in told.value.hint and "`mask > 0.3`" in told.value.hint
+    assert np.array_equal(api.read_mask(low > 0.3, builders.SIZE_HW), hole())
+    with pytest.raises(UsageError, match=r"highest value is 1\.02\."):  # as bicubic interpolation makes them
+        inpaint(builders.scene(), hole() * np.float64(1.02))
+    low[0, 0] = np.nan
+    with pytest.raises(UsageError, match="NaN"):
+        inpaint(builders.scene(), low)
 
 
 def test_a_mask_that_is_all_black_or_all_erased_fills_nothing() -> None:
