@@ -10,7 +10,8 @@ import click
 
 from autoremove.cli.lazy import say
 from autoremove.cli.options import GivenPath, device_option
-from autoremove.cli.text import columns
+from autoremove.cli.text import columns, plural
+from autoremove.errors import EXIT_SOME_FAILED
 
 if TYPE_CHECKING:
     from autoremove.stages.base import Stage
@@ -87,7 +88,7 @@ def chosen_stages(options: dict[str, Any], more: dict[str, str | None]) -> tuple
 
 
 def finish(result: dict[str, Any], tables: list[list[list[str]]], options: dict[str, Any]) -> None:
-    """Print the tables that say anything, and write all figures."""
+    """Print the tables that say anything, and write all figures; files left out decide the exit code."""
     from autoremove.evaluation.table import write_json
 
     for position, table in enumerate(table for table in tables if len(table) > 1):
@@ -97,3 +98,6 @@ def finish(result: dict[str, Any], tables: list[list[list[str]]], options: dict[
             click.echo(line)
     if options["json_file"]:
         write_json(options["json_file"], result)
+    if result["unread"]:
+        say(f"Left out, as told above: {plural(len(result['unread']), 'file')}.")
+        click.get_current_context().exit(EXIT_SOME_FAILED)

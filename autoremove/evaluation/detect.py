@@ -17,6 +17,7 @@ from autoremove.evaluation.judging import Judgement, judge, kinds_of, rows_of, r
 from autoremove.evaluation.labelled import Boxed, count_pictures, read_boxed
 from autoremove.evaluation.precision import AveragePrecision
 from autoremove.evaluation.sheet import MISSED, RIGHT, TRUE, WRONG, Worst, boxed, cell, write_sheet
+from autoremove.evaluation.unread import Unread
 from autoremove.types import Detections, Image
 
 Find = Callable[[Image], Detections]
@@ -78,19 +79,22 @@ def evaluate_detect(
     ``removed``: the classes that are to go (default: all); ``choose``: which of the finds the recipe would
     remove (default: those of ``removed`` from the confidence on). ``false_per_picture`` and ``calibration``
     are about these, and so is ``causes``: what the missed objects and the false finds have in common.
-    ``limit``: at most so many pictures, evenly spaced. ``sheet``: a PNG of the twenty worst pictures.
+    ``limit``: at most so many pictures, evenly spaced; ``unread``: what of them cannot be read.
+    ``sheet``: a PNG of the twenty worst pictures.
 
     Finds that count neither way: those mostly in unclear regions, and strays in pictures whose source does
     not label that class, or labels its main object only. Shares are 0..1, None where there is nothing.
     """
     limits = {name: confidence if isinstance(confidence, float) else confidence(name) for name in classes}
     judge_all = Judge(limits, list(classes if removed is None else removed), choose)
-    total = count_pictures(folder)
-    for picture in tqdm(read_boxed(folder, limit), "detect", total=min(total, limit or total), disable=None):
+    total, unread = count_pictures(folder), Unread()
+    rows = read_boxed(folder, limit, unread.add)
+    for picture in tqdm(rows, "detect", total=min(total, limit or total), disable=None):
         judge_all.add(picture, find(picture.image), draw=sheet is not None)
+    unread.refuse_nothing(judge_all.pictures)
     if sheet:
         write_sheet(sheet, judge_all.worst.rows(4))
-    return judge_all.figures()
+    return {**judge_all.figures(), "unread": unread.told}
 
 
 class Judge:

@@ -118,7 +118,8 @@ def near(data: Path) -> Path | None:
 def _folder(path: Path) -> Holes:
     from autoremove.images import list_pictures
 
-    found = {source.path.stem: source.path for source in list_pictures([path])[0]}
+    readable, damaged = list_pictures([path])
+    found = {source.path.stem: source.path for source in [*damaged, *readable]}
     if not found:
         raise InputError(f"{path} holds no mask.", hint="Give a folder of black and white pictures.")
     return Holes(f"masks in {path.name}", fixed=found)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,15 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from autoremove.errors import InputError, PictureError
+from autoremove.errors import InputError
 from autoremove.evaluation.fills import TRUTH, Record
 from autoremove.evaluation.holes import Holes
 from autoremove.evaluation.labelled import spread
 from autoremove.evaluation.perceptual import NOTHING_MORE, Measures
 from autoremove.evaluation.ranking import Ranked, Ranking, write_ranked
 from autoremove.evaluation.sheet import blanked, cell, write_sheet
+from autoremove.evaluation.unread import Unread
 from autoremove.types import Image, Mask
-
-_log = logging.getLogger("autoremove")
 
 Fill = Callable[[Image, Mask], Image]
 """Picture and hole (True = fill) to the filled picture, as a user would get it."""
@@ -44,6 +43,7 @@ class Cases:
     shares: Sequence[tuple[float, float]]
     repeats: int
     seed: int
+    unread: Unread = field(default_factory=Unread)
 
     def truth(self, number: int) -> Image:
         """The true square of a picture."""
@@ -54,16 +54,19 @@ class Cases:
         share = self.shares[(number + repeat) % len(self.shares)]
         return self.holes.of(self.paths[number].stem, self.size, share, (self.seed, number, repeat))
 
+    def about(self, pictures: int) -> dict[str, Any]:
+        """What the record says of them; ``pictures``: of how many holes were filled."""
+        told = {"pictures": pictures, "unread": self.unread.told}
+        return {"holes": self.holes.origin, "size": self.size, "seed": self.seed, **told}
+
     def __iter__(self) -> Iterator[tuple[int, int, Image, Mask]]:
-        """Number, repeat, true square and hole; pictures that cannot be read are told and left out."""
+        """Number, repeat, true square and hole; what cannot be read is told and left out."""
         for number in tqdm(range(len(self.paths)), "inpaint", disable=None):
-            try:
-                truth = self.truth(number)
-            except PictureError as error:
-                _log.warning("Left out: %s", error)
-                continue
-            for repeat in range(self.repeats):
-                yield number, repeat, truth, self.hole(number, repeat)
+            truth = self.unread.attempt(partial(self.truth, number))
+            for repeat in range(self.repeats if truth is not None else 0):
+                hole = self.unread.attempt(partial(self.hole, number, repeat))
+                if truth is not None and hole is not None:
+                    yield number, repeat, truth, hole
 
 
 def evaluate_inpaint(
@@ -84,10 +87,9 @@ def evaluate_inpaint(
 
     Drawn holes go through the buckets of ``shares`` in turn, ``repeats`` for each picture; by ``seed`` every
     model and run has the same. The figures are those of :func:`~autoremove.evaluation.fills.figures_of`, the
-    ``seconds`` a fill took, and what ``measures`` adds, summed up by bucket. ``truth`` holds the ratios of
-    the true pictures at the same holes; ``causes``: what the worst fills of the first model have in common;
-    ``pictures``: how many could be read; ``skipped``: holes that are empty or leave nothing, and all those
-    of pictures that could not.
+    ``seconds`` a fill took, and what ``measures`` adds, by bucket. ``truth``: the ratios of the true pictures
+    there; ``causes``: what the worst fills of the first model have in common; ``pictures``: how many could be
+    read; ``unread``: what could not; ``skipped``: holes that are empty, leave nothing or are of such.
     ``sheet``: a PNG with a row for each of up to forty pictures; ``ranked``: one of the best, the median and
     the worst ten fills of the first model. Raises InputError where there is nothing to fill.
     """
@@ -103,9 +105,8 @@ def evaluate_inpaint(
     if ranked:
         first = next(iter(models.values()))
         write_ranked(ranked, ranking, lambda entry: _again(cases, first, entry))
-    about = {"holes": cases.holes.origin, "size": size, "seed": seed, "pictures": pictures}
     skipped = len(chosen) * repeats - len(ranking.entries)
-    return {**record.figures(), "causes": ranking.causes(), **about, "skipped": skipped}
+    return {**record.figures(), "causes": ranking.causes(), **cases.about(pictures), "skipped": skipped}
 
 
 def _measured(
@@ -129,9 +130,7 @@ def _measured(
         ranking.add((number, repeat, name), truth, hole, record.last())
         if draw and repeat == 0 and number in shown:
             rows.append(_sheet_row(name, hole, fills, record))
-    if not pictures:
-        many = f"None of the {len(cases.paths)} pictures can be read"
-        raise InputError(f"{many}, {cases.paths[0]} among them.", hint="Give a folder of whole pictures.")
+    cases.unread.refuse_nothing(len(pictures))
     return rows, len(pictures)
 
 
@@ -142,10 +141,10 @@ def _again(cases: Cases, fill: Fill, entry: Ranked) -> tuple[Image, Mask, Image]
 
 
 def pictures_below(folder: Path) -> list[Path]:
-    """Every picture in the folder, by content and not by extension."""
+    """Every picture in the folder, by content and not by extension; those that cannot be read come last."""
     from autoremove.images import list_pictures
 
-    found = [source.path for source in list_pictures([folder])[0]]
+    found = [source.path for sources in list_pictures([folder]) for source in sources]
     if not found:
         raise InputError(f"{folder} holds no picture.", hint="Give a folder of whole pictures.")
     return found

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -15,7 +14,14 @@ import yaml
 from autoremove.errors import InputError
 from autoremove.evaluation.matching import Boxes
 from autoremove.labels import VEHICLES
-from autoremove.training.instances import IGNORE, LabelledPicture, find_picture, read_instances, read_pixels
+from autoremove.training.instances import (
+    IGNORE,
+    LabelledPicture,
+    find_picture,
+    read_instances,
+    read_pixels,
+    read_rows,
+)
 from autoremove.training.yolo_labels import boxes_of, label_files, read_labels
 from autoremove.types import Image, Mask
 
@@ -56,17 +62,30 @@ class Boxed:
 
 def spread(rows: Iterable[T], total: int, limit: int | None) -> Iterator[T]:
     """At most ``limit`` of ``total`` rows, evenly spaced, so that a small sample still sees every source."""
-    chosen = None if limit is None else set(np.linspace(0, total - 1, min(limit, total)).astype(int).tolist())
-    for number, row in enumerate(rows):
-        if chosen is None or number in chosen:
-            yield row
+    chosen = set(spread_numbers(total, limit))
+    yield from (row for number, row in enumerate(rows) if number in chosen)
+
+
+def spread_numbers(total: int, limit: int | None) -> list[int]:
+    """Which rows :func:`spread` takes."""
+    if limit is None:
+        return list(range(total))
+    numbers: list[int] = np.linspace(0, total - 1, min(limit, total)).astype(int).tolist()
+    return sorted(set(numbers))
 
 
 def known_labels(folder: Path) -> list[str]:
-    """The class names that occur in a data set, sorted."""
+    """The class names that occur in a data set, sorted; label files that are damaged say none."""
     if is_instances(folder):
         return sorted(set().union(*_labels_by_source(folder).values()))
-    numbers = {row[0] for path in _label_files(folder) for row in read_labels(path)}
+    numbers, damaged = set[int](), list[InputError]()
+    for path in _label_files(folder):
+        try:
+            numbers |= {row[0] for row in read_labels(path)}
+        except InputError as error:  # told when its picture is read
+            damaged.append(error)
+    if damaged and not numbers:
+        raise damaged[0]
     names = _yolo_names(folder)
     return sorted({_name(names, number, folder) for number in numbers})
 
@@ -79,35 +98,41 @@ def is_instances(folder: Path) -> bool:
 def count_pictures(folder: Path) -> int:
     """How many labelled pictures there are; raises InputError where the folder has neither form."""
     if is_instances(folder):
-        return len(_lines(folder / "instances.jsonl"))
+        return len(read_rows(folder))
     return len(_label_files(folder))
 
 
-def read_boxed(folder: Path, limit: int | None = None) -> Iterator[Boxed]:
-    """Pictures with boxes from either form; raises InputError where the folder has neither."""
-    total = count_pictures(folder)
+def read_boxed(
+    folder: Path, limit: int | None = None, unread: Callable[[InputError], None] | None = None
+) -> Iterator[Boxed]:
+    """Pictures with boxes from either form; raises InputError where the folder has neither.
+
+    What cannot be read goes to ``unread`` and is left out; without that it raises InputError.
+    """
+    numbers = spread_numbers(count_pictures(folder), limit)
     if is_instances(folder):
         labelled = _labels_by_source(folder)
-        for picture in spread(read_instances(folder), total, limit):
+        for picture in read_instances(folder, numbers, unread):
             yield _from_instances(picture, labelled[picture.source])
         return
     names, present = _yolo_names(folder), frozenset(known_labels(folder))
-    for path in spread(_label_files(folder), total, limit):
-        yield _from_yolo(folder, path, names, present)
+    files = _label_files(folder)
+    for number in numbers:
+        try:
+            boxed = _from_yolo(folder, files[number], names, present)
+        except InputError as error:
+            if unread is None:
+                raise
+            unread(error)
+        else:
+            yield boxed
 
 
 def _labels_by_source(folder: Path) -> dict[str, set[str]]:
     """The classes that each source labels at all: one that labels only people is no judge of dogs."""
     labels: dict[str, set[str]] = defaultdict(set)
-    for number, line in enumerate(_lines(folder / "instances.jsonl"), 1):
-        try:
-            row = json.loads(line)
-            labels[row["source"]] |= {str(item["label"]) for item in row["instances"]}
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{folder}/instances.jsonl, line {number} is no row of the `instances` form ({error!r}).",
-                hint='A row is {"name", "size_hw", "source", "instances": [{"id", "label"}]}.',
-            ) from error
+    for row in read_rows(folder):
+        labels[row["source"]] |= {item["label"] for item in row["instances"]}
     return labels
 
 

@@ -16,10 +16,11 @@ from autoremove.evaluation.calibration import ratio
 from autoremove.evaluation.causes import WORDS, Counts, traits
 from autoremove.evaluation.detect import Find
 from autoremove.evaluation.judging import rows_of, rows_to_show
-from autoremove.evaluation.labelled import HIDES, count_pictures, is_instances, spread
+from autoremove.evaluation.labelled import HIDES, count_pictures, is_instances, spread_numbers
 from autoremove.evaluation.matching import Boxes, match
 from autoremove.evaluation.metrics import mask_iou
 from autoremove.evaluation.sheet import RIGHT, TRUE, Worst, boxed, cell, tinted, write_sheet
+from autoremove.evaluation.unread import Unread
 from autoremove.training.instances import IGNORE, LabelledPicture, read_instances
 from autoremove.types import Detections, Image, Mask, ObjectMask
 
@@ -139,29 +140,29 @@ def evaluate_mask(
     ``uncovered``: object pixels outside the object's own grown mask, over all object pixels; ``area_ratio``:
     grown pixels over object pixels; both over all objects with their true boxes, ``person`` beside.
     ``classes`` and ``sizes`` in the result: the same by class and group, and by longer side. ``causes``: what
-    masks with an overlap below 0.75 have in common, beside all objects. ``sheet``: a PNG of the twenty worst
-    masks of the first method.
+    masks with an overlap below 0.75 have in common, beside all objects. ``unread``: what cannot be read.
+    ``sheet``: a PNG of the twenty worst masks of the first method.
     """
     if not is_instances(folder):
         raise InputError(
             f"{folder} has no instances.jsonl.", hint="Masks need a data set in the `instances` form."
         )
-    given = {name: Groups() for name in methods}
-    found = {name: Groups() for name in methods}
+    given, found = ({name: Groups() for name in methods} for _ in range(2))
     seen: dict[str, list[bool]] = {"person": [], "all": []}
-    worst, pictures, total = Worst(), 0, count_pictures(folder)
-    rows = spread(read_instances(folder), total, limit)
-    for picture in tqdm(rows, "mask", min(total, limit or total), disable=None):
+    worst, pictures, unread = Worst(), 0, Unread()
+    numbers = spread_numbers(count_pictures(folder), limit)
+    for picture in tqdm(read_instances(folder, numbers, unread.add), "mask", len(numbers), disable=None):
         pictures += 1
         objects = list(true_objects(picture))
         _with_true_boxes(picture, objects, methods, given, worst if sheet else None)
         wanted = [item for item in objects if item.label in classes]
         if find is not None and wanted:
             _with_found_boxes(picture, wanted, methods, found, find(picture.image), seen)
+    unread.refuse_nothing(pictures)
     if sheet:
         write_sheet(sheet, worst.rows(2))
     results = {name: _figures(given[name], found[name], seen) for name in methods}
-    return {**next(iter(results.values())), "pictures": pictures, "methods": results}
+    return {**next(iter(results.values())), "pictures": pictures, "unread": unread.told, "methods": results}
 
 
 def true_objects(picture: LabelledPicture) -> Iterator[TrueObject]:

@@ -26,7 +26,7 @@ def pairs_in(folder: Path) -> list[Callable[[], Pair]]:
     """A reader for each pair, or for each picture where the folder has no pairs."""
     folder = folder / "images" if (folder / "instances.jsonl").is_file() else folder
     pictures = pictures_below(folder)
-    named = {path.stem: path for path in pictures}
+    named = {path.stem: path for path in reversed(pictures)}
     stems = sorted(stem.removesuffix("_with") for stem in named if stem.endswith("_with"))
     if not stems:
         return [partial(_single, path) for path in pictures]

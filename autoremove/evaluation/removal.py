@@ -22,6 +22,7 @@ from autoremove.evaluation.metrics import psnr
 from autoremove.evaluation.pairs import Pair, pairs_in
 from autoremove.evaluation.sheet import MISSED, WRONG, Worst, boxed, cell, tinted, write_sheet
 from autoremove.evaluation.shipped import filled, pasted, stage_of
+from autoremove.evaluation.unread import Unread
 from autoremove.pipeline import run_in_memory
 from autoremove.stages.base import Stage
 from autoremove.stages.inpaint import Inpaint
@@ -96,19 +97,22 @@ def evaluate_removal(
     stage_of(stages, Inpaint)  # a recipe that only finds removes nothing
     rows: list[Row] = []
     again, removed, worst = Counts(), Counts(), Worst()
-    readers = pairs_in(folder)
+    readers, unread = pairs_in(folder), Unread()
     for read in tqdm(list(spread(readers, len(readers), limit)), "removal", disable=None):
-        pair = read()
+        pair = unread.attempt(read)
+        if pair is None:
+            continue
         done = remove(pair.image, stages)
         fills = other_fills(pair, done, stages)
         rows.append(_row(pair, done, fills, stages))
         _count(done, removed, again)
         if sheet and (len(done.removed) or pair.truth is not None):
             worst.add(_badness(rows[-1]), _drawing(pair, done, fills, rows[-1]))
+    unread.refuse_nothing(len(rows))
     if sheet:
         write_sheet(sheet, worst.rows())
     causes = {"again": again.figures(), "removed": removed.figures()}
-    return {**_summary(rows), "causes": causes, "rows": rows}
+    return {**_summary(rows), "causes": causes, "unread": unread.told, "rows": rows}
 
 
 def remove(image: Image, stages: Sequence[Stage]) -> Removal:

@@ -7,7 +7,6 @@ the outermost pixels these weigh what is inside instead of mirroring it), rounde
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,16 +15,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from autoremove.errors import InputError, PictureError
+from autoremove.errors import InputError
 from autoremove.evaluation.inpaint import pictures_below
 from autoremove.evaluation.labelled import spread
 from autoremove.evaluation.sheet import cell, write_sheet
 from autoremove.evaluation.table import Table, number
+from autoremove.evaluation.unread import Unread
 from autoremove.models.srgan import SCALE
 from autoremove.training.upscaling_figures import bicubic_pixels, compared, enlarger, pair_of
 from autoremove.types import Image
-
-_log = logging.getLogger("autoremove")
 
 Enlarge = Callable[[Image], Image]
 """H x W x 3 uint8 to 4H x 4W x 3."""
@@ -76,35 +74,31 @@ def evaluate_enlargers(
     ``models``: for each row its mean ``psnr`` (dB) and ``ssim`` on luma, ``gain`` (dB over bicubic on the
     same pictures), ``better`` (share of the pictures with more than bicubic's PSNR) and ``seconds`` for a
     million pixels that come out. ``each``: PSNR of every picture. ``skipped``: pictures of less than 32
-    pixels, and such as cannot be read. ``sheet``: a PNG of the middle of each picture: plain, bicubic, every
-    model, truth.
+    pixels, and what is ``unread``: it cannot be. ``sheet``: a PNG of the middle of each picture: plain,
+    bicubic, every model, truth.
     """
     paths = pictures_below(folder)
     chosen = list(spread(paths, len(paths), limit))
     shown = set(np.linspace(0, len(chosen) - 1, min(MOST_ROWS, len(chosen))).astype(int).tolist())
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in (BICUBIC, *models)}
-    names, cells = [], []
+    names, cells, unread = [], [], Unread()
     for position, path in enumerate(tqdm(chosen, "upscale", disable=None)):
-        pair = _pair(path)
+        pair = _pair(path, unread)
         if pair is None:
             continue
         names.append(path.name)
         made = _measured(*pair, models, rows)
         if sheet and position in shown:
             cells.append(_sheet_row(path.stem, *pair, made, rows))
+    unread.refuse_nothing(len(names))
     if not names:
-        raise InputError(
-            f"{folder} holds no picture of at least {LEAST} pixels.", hint="Name another folder."
-        )
+        raise InputError(f"{folder} has no picture of at least {LEAST} pixels.", hint="Name another folder.")
     if sheet:
         write_sheet(sheet, cells)
     each = {name: [own[row]["psnr"] for own in rows.values()] for row, name in enumerate(names)}
-    about = {"pictures": len(names), "skipped": len(chosen) - len(names), "scale": SCALE}
-    return {
-        "models": {name: _summed(own, rows[BICUBIC]) for name, own in rows.items()},
-        "each": each,
-        **about,
-    }
+    summed = {name: _summed(own, rows[BICUBIC]) for name, own in rows.items()}
+    about = {"pictures": len(names), "skipped": len(chosen) - len(names), "unread": unread.told}
+    return {"models": summed, "each": each, **about, "scale": SCALE}
 
 
 def upscale_table(result: Mapping[str, Any]) -> Table:
@@ -124,16 +118,12 @@ def upscale_table(result: Mapping[str, Any]) -> Table:
     return [header, *rows]
 
 
-def _pair(path: Path) -> tuple[Image, Image] | None:
-    """The true picture and the small one; None where it cannot serve."""
+def _pair(path: Path, unread: Unread) -> tuple[Image, Image] | None:
+    """The true picture and the small one; None where it cannot serve, which is counted as skipped."""
     from autoremove.images import read
 
-    try:
-        truth = read(path).rgb
-    except PictureError as error:
-        _log.warning("Left out: %s", error)
-        return None  # counted as skipped
-    return None if min(truth.shape[:2]) < LEAST else pair_of(truth)
+    picture = unread.attempt(lambda: read(path))
+    return None if picture is None or min(picture.size_hw) < LEAST else pair_of(picture.rgb)
 
 
 def _measured(

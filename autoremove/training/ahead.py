@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from autoremove.errors import AutoremoveError
+
 Made = TypeVar("Made")
 Item = TypeVar("Item")
 
@@ -53,8 +55,11 @@ class _Read(Generic[Item, Made]):
     def __init__(self, read: Callable[[Item], Made], items: Sequence[Item]) -> None:
         self.read, self.items = read, items
 
-    def __getitem__(self, number: int) -> tuple[Made]:
-        return (self.read(self.items[number]),)
+    def __getitem__(self, number: int) -> tuple[Made | AutoremoveError]:
+        try:
+            return (self.read(self.items[number]),)
+        except AutoremoveError as error:  # raised here, it would come out as the text of a traceback
+            return (error,)
 
 
 def read_all(read: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Made]:
@@ -64,6 +69,8 @@ def read_all(read: Callable[[Item], Made], items: Sequence[Item]) -> Iterator[Ma
         yield from map(read, items)
         return
     for (made,) in in_processes(_Read(read, items), range(len(items)), cores, to_gpu=False):
+        if isinstance(made, AutoremoveError):
+            raise made
         # Arrays come back as tensors.
         yield cast(Made, made.numpy() if torch.is_tensor(made) else made)
 

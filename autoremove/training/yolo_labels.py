@@ -20,8 +20,16 @@ def label_files(folder: Path) -> list[Path]:
 
 
 def read_labels(path: Path) -> list[Row]:
-    """The objects of a label file; of a polygon its extent. Raises InputError for a line that is neither."""
-    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    """The objects of a label file; of a polygon its extent.
+
+    Raises InputError for a line that is neither, and for a file that cannot be opened.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be opened ({error.strerror or error}).", hint="Check that it may be read."
+        ) from error
     return [_row(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
 

@@ -7,12 +7,13 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from autoremove.cli import cli
 from autoremove.evaluation import shipped
-from tests.evaluation.folders import PERSON, SMALL, instances, pairs, scenes
+from tests.evaluation.folders import PERSON, SMALL, instances, pairs, picture, save, scenes, yolo
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +112,91 @@ def test_removal(tmp_path, detector):
     result = json.loads(out.read_text())
     assert {"psnr_object", "psnr_untouched", "found_again"} <= set(result)
     assert result["pictures"] == 1
+
+
+def left_out(command, data, *options):
+    """What an evaluation says of a data folder of which something cannot be read, and its figures."""
+    out = data.parent / "out.json"
+    arguments = ["evaluate", command, "--data", data, *options, "--json", out, "--device", "cpu"]
+    outcome = CliRunner().invoke(cli, [str(word) for word in arguments])
+    assert outcome.exit_code == 1, outcome.output
+    result = json.loads(out.read_text())
+    told = len(result["unread"])
+    assert f"Left out, as told above: {told} file" in outcome.stderr
+    return result
+
+
+@pytest.mark.parametrize("damage", ["picture", "empty", "absent", "mask", "no mask", "colours"])
+def test_the_rest_of_labelled_pictures_is_measured(tmp_path, detector, damage):
+    rows = [{"name": name, "objects": [("person", PERSON)]} for name in "abc"]
+    data = instances(tmp_path / "data", rows)
+    bad = data / ("images" if damage in ("picture", "empty", "absent") else "masks") / "b.png"
+    if damage == "colours":
+        save(np.zeros((100, 120, 3), np.uint8), bad)
+    elif damage in ("absent", "no mask"):
+        bad.unlink()
+    else:
+        bad.write_bytes(b"" if damage == "empty" else bad.read_bytes()[:60])
+    for command, options in (("detect", ["--weights", detector]), ("mask", ["--detector", detector])):
+        methods = ["--methods", "box"] if command == "mask" else []
+        result = left_out(command, data, *options, *methods)
+        assert result["pictures"] == 2
+        (told,) = result["unread"]
+        assert ("no picture called b" if damage == "absent" else str(bad)) in told
+
+
+def test_the_rest_of_yolo_labels_is_measured(tmp_path, detector):
+    data = yolo(tmp_path / "data")
+    for name in "bcd":
+        save(picture(PERSON), data / "images" / f"{name}.png")
+        (data / "labels" / f"{name}.txt").write_bytes((data / "labels" / "a.txt").read_bytes())
+    (data / "labels" / "b.txt").write_text("no label\n")
+    (data / "images" / "c.png").write_bytes(b"no picture")
+    result = left_out("detect", data, "--weights", detector)
+    assert result["pictures"] == 2
+    assert [path in told for path, told in zip(("b.txt", "c.png"), result["unread"], strict=True)] == [
+        True
+    ] * 2
+
+
+def test_the_rest_of_the_pictures_is_filled(tmp_path):
+    data, masks = scenes(tmp_path / "data", 4), tmp_path / "masks"
+    for number in range(4):
+        hole = np.zeros((72, 96), np.uint8)
+        hole[30:40, 40:50] = 255
+        save(hole, masks / f"scene_{number}.png")
+    (masks / "scene_0.png").write_bytes((masks / "scene_0.png").read_bytes()[:60])
+    (masks / "scene_1.png").write_bytes(b"")
+    (data / "empty.jpg").write_bytes(b"")
+    save(np.zeros((72, 96), np.uint8), masks / "empty.png")
+    options = ["--models", "telea", "--size", "48", "--holes", masks]
+    result = left_out("inpaint", data, *options, "--sheet", tmp_path / "s.png")
+    assert (result["pictures"], result["fills"], result["skipped"]) == (2, 2, 3)
+    for path in (masks / "scene_0.png", masks / "scene_1.png", data / "empty.jpg"):
+        assert [told for told in result["unread"] if told.startswith(str(path))], path
+
+
+def test_a_mask_for_all_that_cannot_be_read_is_told(tmp_path):
+    data, hole = scenes(tmp_path / "data", 4), tmp_path / "hole.png"
+    hole.write_bytes(b"\x89PNG\r\n\x1a\n and no more")
+    arguments = ["evaluate", "inpaint", "--data", str(data), "--models", "telea", "--holes", str(hole)]
+    outcome = CliRunner().invoke(cli, [*arguments, "--device", "cpu"])
+    assert outcome.exit_code == 4 and "measured" in outcome.stderr
+    assert f"{hole} is a damaged" in outcome.stderr
+
+
+def test_the_rest_of_the_pairs_is_measured(tmp_path, detector):
+    data = pairs(tmp_path / "data")
+    for part in ("with", "without", "object"):
+        for name in ("cut", "off"):
+            (data / f"{name}_{part}.png").write_bytes((data / f"view_{part}.png").read_bytes())
+    (data / "cut_object.png").write_bytes(b"")
+    save(picture(size_hw=(50, 50)), data / "off_without.png")
+    settings = [f"detect.weights={detector}", "refine.method=box", "inpaint.model=telea"]
+    result = left_out("removal", data, *(text for setting in settings for text in ("--set", setting)))
+    assert result["pictures"] == 1
+    assert "cut_object.png is empty" in result["unread"][0]
+    assert "off differ in size" in result["unread"][1]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from autoremove.errors import InputError
 from autoremove.training import ahead as room
 from autoremove.training.ahead import Ahead, in_processes, read_all
 
@@ -115,3 +116,15 @@ def test_everything_is_read_in_order(monkeypatch: pytest.MonkeyPatch, many: int)
     assert [int(picture[0, 0]) for picture in pictures] == list(range(10))
     assert all(isinstance(picture, np.ndarray) for picture in pictures)
     assert list(read_all(str, [4, 5])) == ["4", "5"]
+
+
+@pytest.mark.parametrize("many", [1, 1000])
+def test_what_cannot_be_read_is_said_as_it_was_there(monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    monkeypatch.setattr(room, "MANY", many)
+    monkeypatch.setattr(room.torch, "get_num_threads", lambda: 2)
+
+    def read(number: int) -> int:
+        raise InputError(f"{number} is damaged.", hint="Leave it out.")
+
+    with pytest.raises(InputError, match=r"^0 is damaged\. Leave it out\.$"):
+        list(read_all(read, [0, 1]))

@@ -105,3 +105,27 @@ def test_a_mask_of_another_size_is_told(tmp_path: Path) -> None:
     PilImage.fromarray(np.ascontiguousarray(stored)).save(folder / "masks" / "picture0.png")
     with pytest.raises(InputError, match=r"picture0\.png .* differ in size: 96 x 128 and 128 x 96 pixels"):
         list(read_instances(folder))
+
+
+def test_a_line_that_is_no_row_is_told_with_its_number(tmp_path: Path) -> None:
+    folder = labelled.instances(tmp_path / "set")
+    table = folder / "instances.jsonl"
+    whole = table.read_text()
+    table.write_text(f"\ufeff\n{whole}\n")  # a byte order mark and empty lines are no rows
+    assert len(list(read_instances(folder))) == 4
+    for wrong in ('{"name": "x"', "[]", '{"name": "x", "instances": [{"id": "one", "label": "person"}]}'):
+        table.write_text(whole + wrong)
+        with pytest.raises(InputError, match=r"instances\.jsonl, line 5 is no row"):
+            list(read_instances(folder))
+
+
+def test_pictures_that_cannot_be_read_are_told_by_name(tmp_path: Path) -> None:
+    folder, told = labelled.instances(tmp_path / "set"), []
+    (picture,) = (folder / "images").glob("picture1.*")
+    picture.write_bytes(picture.read_bytes()[:100])
+    (folder / "masks" / "picture2.png").unlink()
+    with pytest.raises(InputError, match=r"picture1\.\w+ cannot be read as a picture"):
+        list(read_instances(folder))
+    assert len(list(read_instances(folder, unread=told.append))) == 2
+    assert [Path(str(error).split()[0]).stem for error in told] == ["picture1", "picture2"]
+    assert len(list(read_instances(folder, [0, 3]))) == 2
