@@ -34,6 +34,8 @@ def errors(result: Image, truth: Image, where: Mask | None = None) -> tuple[floa
 def psnr(result: Image, truth: Image, where: Mask | None = None) -> float:
     """Peak signal-to-noise ratio in dB, peak 255, over RGB inside ``where``; NaN where there is no pixel."""
     _, squared = errors(result, truth, where)
+    if np.isnan(squared):
+        return float("nan")
     return float(min(MOST_PSNR, -10 * np.log10(max(squared / 100, 1e-12))))
 
 

@@ -48,7 +48,11 @@ def _pair(named: dict[str, Path], stem: str) -> Pair:
     image, empty, marked = (_read(named[f"{stem}_{part}"]) for part in ("with", "without", "object"))
     if not image.shape == empty.shape == marked.shape:
         raise InputError(f"The three pictures of {stem} differ in size.", hint="Crop them to the same view.")
-    return Pair(stem, image, empty, marked.max(2) > 127)
+    truth = marked.max(2) > 127
+    if not truth.any():
+        hint = "Paint the object white (255), and all else black."
+        raise InputError(f"{named[f'{stem}_object']} is nowhere white.", hint=hint)
+    return Pair(stem, image, empty, truth)
 
 
 def _read(path: Path) -> Image:

@@ -214,7 +214,7 @@ def _summary(rows: Sequence[Row]) -> dict[str, Any]:
     return {
         "psnr_object": None,
         "psnr_untouched": None,
-        **{key: float(np.mean(values)) if values else None for key, values in means.items()},
+        **{key: _mean(values) for key, values in means.items()},
         "objects_left": sum(row.get("mask_missed", 0.0) > LEFT for row in rows),
         "found_again": ratio(sum(row["again"] for row in rows), removed),
         "found_again_unnoticed": ratio(unnoticed, removed),
@@ -223,6 +223,12 @@ def _summary(rows: Sequence[Row]) -> dict[str, Any]:
         "unwritten": sum(not row["written"] for row in rows),
         "pictures": len(rows),
     }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    """Of those that there are; NaN is none."""
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else None
 
 
 def _badness(row: Row) -> float:

@@ -38,6 +38,7 @@ def test_errors_count_only_the_region():
     assert metrics.errors(result, truth, middle())[0] == pytest.approx(20.0)
     assert metrics.errors(result, truth)[0] == pytest.approx(5.0)
     assert math.isnan(metrics.errors(result, truth, np.zeros((64, 64), bool))[0])
+    assert math.isnan(metrics.psnr(result, truth, np.zeros((64, 64), bool)))
 
 
 @pytest.mark.parametrize(("difference", "expected"), [(255, 0.0), (51, 13.979), (1, 48.131), (0, 100.0)])
