@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from autoremove.cli.lazy import say
 from autoremove.cli.options import GivenPath, device_option
+from autoremove.cli.outputs import refuse_replacing
 from autoremove.cli.text import columns, plural
-from autoremove.errors import EXIT_SOME_FAILED
+from autoremove.errors import EXIT_SOME_FAILED, OutputError
 
 if TYPE_CHECKING:
     from autoremove.stages.base import Stage
@@ -38,7 +41,32 @@ def shared_options(sheet: str) -> Callable[[F], F]:
         click.option("--limit", type=click.IntRange(1), help="At most so many pictures, evenly spaced."),
         device_option,
     )
-    return each_of(rows)
+
+    def decorate(function: F) -> F:
+        @wraps(function)
+        def checked(**options: Any) -> Any:
+            _refuse_inputs(options)
+            return function(**options)
+
+        return each_of(rows)(cast(F, checked))
+
+    return decorate
+
+
+def _refuse_inputs(options: dict[str, Any]) -> None:
+    """Raise OutputError where figures or sheets would replace what is read, or be read with it next time."""
+    given = [Path(options[name]) for name in ("holes", "weights", "detector") if options.get(name)]
+    for name in ("sheet", "ranked", "json_file"):
+        path, data = options.get(name), options["data"]
+        if path is None:
+            continue
+        refuse_replacing(path, given)
+        ours = name == "json_file" and (path.suffix.lower() == ".json" or not path.exists())
+        if path.resolve().is_relative_to(data.resolve()) and not ours:
+            raise OutputError(
+                f"The output {path} lies in the data folder {data}.",
+                hint="Data are never changed: name a file elsewhere.",
+            )
 
 
 def recipe_options(function: F) -> F:

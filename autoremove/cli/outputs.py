@@ -22,12 +22,7 @@ def output_file(image: Path, output: Path, *others: Path) -> Path:
     `autoremove mask`, UsageError for a name that claims another format.
     """
     target = output / image.name if output.is_dir() else output
-    for given in (image, *others):
-        if target.exists() and target.samefile(given):
-            raise OutputError(
-                f"The output {target} is the input{'' if given == image else f' {given}'}.",
-                hint="Inputs are never changed: name another.",
-            )
+    refuse_replacing(target, [image, *others])
     if target.exists():
         refuse_masks(target.parent, [target])
     endings = image.suffix.lower(), target.suffix.lower()
@@ -37,6 +32,16 @@ def output_file(image: Path, output: Path, *others: Path) -> Path:
             hint=f"Name it {target.stem}{image.suffix}.",
         )
     return target
+
+
+def refuse_replacing(target: Path, given: Iterable[Path]) -> None:
+    """Raises OutputError where the file to write is one of those that are read."""
+    for path in given if target.exists() else ():
+        if path.exists() and target.samefile(path):
+            raise OutputError(
+                f"The output {target} is the input{'' if path == target else f' {path}'}.",
+                hint="Inputs are never changed: name another.",
+            )
 
 
 def refuse_masks(output: Path, targets: Iterable[Path], hint: str = "Choose another --output.") -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from autoremove.cli.options import GivenPath, folder_option, quiet_option
+from autoremove.cli.outputs import refuse_replacing
 from autoremove.cli.text import bytes_as_text, columns, plural, printable
 
 LISTED = 10
@@ -89,6 +90,7 @@ def make(results: tuple[str, ...], output: Path, quiet: bool, **options: Any) ->
     )
     room.tasks_of(chosen, options["truth"] is not None)
     found = room.matched(room.named_folders(results), options["truth"], options["masks"])
+    refuse_replacing(output, (path for files in found.pictures.values() for path in files.values()))
     study, odd = _made(room, found, chosen, quiet)
     size = room.write_study(study, output)
     _say_left([*found.left, *odd])
@@ -142,6 +144,8 @@ def score(votes: tuple[Path, ...], json_file: Path | None) -> None:
     from autoremove.report.votes import read_votes
     from autoremove.report.votes import score as scored
 
+    if json_file is not None:
+        refuse_replacing(json_file, votes)
     result = scored([read_votes(path) for path in votes])
     for position, table in enumerate(_tables(result)):
         if position:

@@ -61,3 +61,15 @@ def test_votes_are_scored(tmp_path: Path) -> None:
     votes.write_text("{}")
     done = invoke("score", votes)
     assert done.exit_code == 4 and "no votes file" in done.stderr
+
+
+def test_what_is_read_is_not_written_over(folders: Path) -> None:
+    picture, votes = folders / "ours" / "0.png", folders / "votes.json"
+    vote = {"task": "real", "model": "ours", "picture": "a", "answer": "real"}
+    content = {"format": "autoremove study votes", "version": 1, "study": "s", "rater": "ann", "seed": 1}
+    votes.write_text(json.dumps({**content, "planned": 1, "votes": [vote]}))
+    before = picture.read_bytes(), votes.read_bytes()
+    for arguments in [(folders / "ours", "-o", picture), ("score", votes, "--json", votes)]:
+        done = invoke(*arguments)
+        assert (done.exit_code, "is the input" in done.stderr) == (4, True)
+    assert (picture.read_bytes(), votes.read_bytes()) == before

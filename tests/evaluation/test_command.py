@@ -221,6 +221,25 @@ def test_mistakes_end_with_advice(tmp_path, arguments, code, words, monkeypatch)
     assert words in outcome.output
 
 
+def test_data_and_holes_are_not_written_over(tmp_path):
+    data, hole = scenes(tmp_path / "data", 1), tmp_path / "hole.png"
+    save(np.full((72, 96), 255, np.uint8), hole)
+    (data / "instances.jsonl").write_text("{}")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    cases = [
+        (("--sheet", data / "scene_0.png"), "lies in the data folder"),
+        (("--sheet-ranked", data / "new.png"), "lies in the data folder"),
+        (("--json", data / "instances.jsonl"), "lies in the data folder"),
+        (("--holes", hole, "--sheet", hole), "is the input"),
+        (("--weights", hole, "--json", hole), "is the input"),
+    ]
+    for options, words in cases:
+        arguments = ["evaluate", "inpaint", "--data", data, "--models", "telea", *options]
+        outcome = CliRunner().invoke(cli, list(map(str, arguments)))
+        assert (outcome.exit_code, words in outcome.stderr) == (4, True), (options, outcome.output)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.*")} == before
+
+
 def test_help_imports_nothing_heavy():
     code = (
         "import sys\nfrom click.testing import CliRunner\nfrom autoremove.cli import cli\n"
