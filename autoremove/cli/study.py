@@ -12,6 +12,7 @@ import click
 from autoremove.cli.options import GivenPath, folder_option, quiet_option
 from autoremove.cli.outputs import refuse_replacing
 from autoremove.cli.text import bytes_as_text, columns, plural, printable
+from autoremove.errors import EXIT_SOME_FAILED
 
 LISTED = 10
 """So many files without counterparts are named."""
@@ -75,7 +76,8 @@ def command() -> None:
 )
 @click.option("--limit", type=click.IntRange(1), help="At most so many pictures, evenly spaced.")
 @quiet_option
-def make(results: tuple[str, ...], output: Path, quiet: bool, **options: Any) -> None:
+@click.pass_context
+def make(ctx: click.Context, /, results: tuple[str, ...], output: Path, quiet: bool, **options: Any) -> None:
     """Write the page (this is what `autoremove study RESULTS...` does).
 
     RESULTS are folders, as NAME=FOLDER or FOLDER (then named as the folder is). Pictures belong together by
@@ -93,11 +95,14 @@ def make(results: tuple[str, ...], output: Path, quiet: bool, **options: Any) ->
     refuse_replacing(output, (path for files in found.pictures.values() for path in files.values()))
     study, odd = _made(room, found, chosen, quiet)
     size = room.write_study(study, output)
-    _say_left([*found.left, *odd])
+    _say_left("not in all folders", found.left)
+    _say_left("damaged or of another shape", odd)
     if not quiet:
         asked = ", ".join(f"{count} {task}" for task, count in study.tasks.items())
         click.echo(f"Questions for one person: {asked}")
         click.echo(f"Study {study.id}: {printable(output)} ({bytes_as_text(size)})")
+    if odd:
+        ctx.exit(EXIT_SOME_FAILED)
 
 
 def _tasks(text: str | None) -> list[str] | None:
@@ -117,10 +122,10 @@ def _made(room: Any, found: Any, chosen: Any, quiet: bool) -> Any:
         return room.make_study(found, chosen, moved)
 
 
-def _say_left(lines: Sequence[str]) -> None:
+def _say_left(why: str, lines: Sequence[str]) -> None:
     """What does not match goes to standard error, also when --quiet is given."""
     if lines:
-        click.echo(f"Left out, not in all folders: {plural(len(lines), 'file')}", err=True)
+        click.echo(f"Left out, {why}: {plural(len(lines), 'file')}", err=True)
     for line in lines[:LISTED]:
         click.echo(f"  {printable(line)}", err=True)
     if len(lines) > LISTED:

@@ -104,7 +104,8 @@ def matched(results: Mapping[str, Path], truth: Path | None, masks: Path | None 
 def _files(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         raise InputError(f"There is no folder {folder}.", hint="Write NAME=FOLDER or FOLDER.")
-    return {source.relative.as_posix(): source.path for source in images.list_pictures([folder])[0]}
+    both = images.list_pictures([folder])  # those that cannot be read too: they are told when it is tried
+    return {source.relative.as_posix(): source.path for sources in both for source in sources}
 
 
 def _counterpart(relative: str, files: Mapping[str, Path]) -> str | None:

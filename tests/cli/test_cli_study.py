@@ -73,3 +73,12 @@ def test_what_is_read_is_not_written_over(folders: Path) -> None:
         done = invoke(*arguments)
         assert (done.exit_code, "is the input" in done.stderr) == (4, True)
     assert (picture.read_bytes(), votes.read_bytes()) == before
+
+
+def test_damaged_pictures_are_told_and_the_exit_code_tells(folders: Path) -> None:
+    (folders / "ours" / "0.png").write_bytes(b"")
+    page = folders / "study.html"
+    done = invoke(folders / "ours", "--truth", folders / "truth", "-o", page)
+    assert done.exit_code == 1, done.output
+    assert "Left out, damaged or of another shape: 1 file" in done.stderr and "0.png is empty" in done.stderr
+    assert "Left out, not in all folders: 1 file" in done.stderr and page.is_file()
