@@ -13,7 +13,7 @@ from typing import Any
 
 from autoremove import journal
 from autoremove.codecs import load
-from autoremove.errors import BrokenArtefact, OutputError
+from autoremove.errors import BrokenArtefact, OutputError, PictureError
 from autoremove.executors import executor
 from autoremove.jobs import Job, plan_jobs
 from autoremove.journal import DONE, FAILED, REVIEW, UNCHANGED, Row
@@ -145,9 +145,19 @@ def _written(job: Job, plan: Plan, sample: Sample) -> Row:
     if digest is None:
         if plan.product.editable and _edited(job, made):
             return dataclasses.replace(_last(job) or row, reason=EDITED)
+        _check_unchanged(sample)
         made.write(job.files)
         digest = _digest(job)
     return dataclasses.replace(row, output_sha256=digest)
+
+
+def _check_unchanged(sample: Sample) -> None:
+    """What was found in a picture is not laid on another that has taken its place. Raises PictureError."""
+    image = sample.slots["image"]
+    if Ref(image.path).digest != image.digest:
+        raise PictureError(
+            f"{image.path} was changed while it was worked on.", hint="Run the same command again."
+        )
 
 
 def _edited(job: Job, made: Made) -> bool:

@@ -7,14 +7,16 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from autoremove import folder as room
 from autoremove import images, journal
 from autoremove.errors import InputError, OutputError, PictureError, UsageError
 from autoremove.folder import Plan, clean
-from autoremove.journal import DONE, FAILED, Row
+from autoremove.journal import DONE, FAILED, UNCHANGED, Row
 from autoremove.store import Store
+from autoremove.types import Detections
 from tests.cases import chain, photos
 from tests.cases.runs import ENDS, ends, files, pictures, plan, stamps
 
@@ -51,6 +53,23 @@ def test_it_loses_it_too_when_only_the_writing_fails(tmp_path, source, output, m
     assert ends(rows) == {name: FAILED if end == DONE else end for name, end in ENDS.items()}
     assert not (output / "a.jpg").exists()
     assert (output / "landscape.jpg").exists()
+
+
+def test_a_picture_that_changes_meanwhile_gets_no_patches_of_another(
+    tmp_path, source, output, monkeypatch
+) -> None:
+    other, look = (source / "landscape.jpg").read_bytes(), chain.FindRed._one
+
+    def replaced(stage: chain.FindRed, image: np.ndarray) -> Detections:
+        photos.write(source / "a.jpg", other)
+        return look(stage, image)
+
+    monkeypatch.setattr(chain.FindRed, "_one", replaced)
+    (row,) = clean([source / "a.jpg"], output, plan(tmp_path))
+    assert row.status == FAILED and "a.jpg was changed while" in str(row.reason)
+    assert not (output / "a.jpg").exists()
+    assert ends(clean([source / "a.jpg"], output, plan(tmp_path))) == {"a.jpg": UNCHANGED}
+    assert (output / "a.jpg").read_bytes() == other
 
 
 def test_an_output_that_somebody_else_changed_is_not_taken_away(tmp_path, source, output) -> None:
