@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +45,7 @@ def _row(path: Path, number: int, line: str) -> Row:
         kind, *values = (float(word) for word in line.split())
     except ValueError:
         raise _wrong(path, number, line) from None
-    if not (kind >= 0 and kind.is_integer() and all(math.isfinite(value) for value in values)):
+    if not (kind >= 0 and kind.is_integer() and all(-1 <= value <= 2 for value in values)):
         raise _wrong(path, number, line)
     if len(values) == 4:
         return (int(kind), values[0], values[1], values[2], values[3])

@@ -45,6 +45,8 @@ def test_a_file_without_lines_has_no_objects(tmp_path: Path) -> None:
         "0.5 0.5 0.5 0.1 0.1",
         "-1 0.5 0.5 0.1 0.1",
         "inf 0.5 0.5 0.1 0.1",
+        "0 320 240 64 90",
+        "0 0.5 0.5 0.1 inf",
         "0 0,5 0,5 0,1 0,1",
     ],
 )
