@@ -163,21 +163,28 @@ def _label_files(folder: Path) -> list[Path]:
     return found
 
 
-def _lines(path: Path) -> list[str]:
-    return [line for line in path.read_text().splitlines() if line.strip()]
-
-
 def _yolo_names(folder: Path) -> dict[int, str]:
-    """Class names from data.yaml or classes.txt; without either, class 0 is a person."""
+    """Class names from data.yaml or classes.txt; without either, class 0 is a person. Raises InputError."""
     for place in (folder / "data.yaml", folder.parent / "data.yaml"):
         if place.is_file():
-            names = (yaml.safe_load(place.read_text()) or {}).get("names", {})
-            pairs = names.items() if isinstance(names, dict) else enumerate(names)
-            return {int(number): str(name) for number, name in pairs}
+            return _of_yaml(place)
     for place in (folder / "classes.txt", folder / "labels" / "classes.txt"):
         if place.is_file():
-            return dict(enumerate(_lines(place)))
+            lines = place.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+            return dict(enumerate(line.strip() for line in lines if line.strip()))
     return {0: "person"}
+
+
+def _of_yaml(place: Path) -> dict[int, str]:
+    try:
+        names = (yaml.safe_load(place.read_text(encoding="utf-8-sig")) or {}).get("names", {})
+        pairs = names.items() if isinstance(names, dict) else enumerate(names)
+        return {int(number): str(name) for number, name in pairs}
+    except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
+        first = str(error).splitlines()[0]
+        raise InputError(
+            f"{place} cannot be read ({first}).", hint="Its `names` are a list, or numbers with a name each."
+        ) from error
 
 
 def _name(names: dict[int, str], number: int, folder: Path) -> str:

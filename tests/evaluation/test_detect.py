@@ -147,6 +147,14 @@ def test_yolo_form_with_names(tmp_path):
         known_labels(folder)
 
 
+@pytest.mark.parametrize("text", [b"names: [person", b"names: 5", b"no table", b"\xff\xfe", b"names: {a: b}"])
+def test_names_that_cannot_be_read_are_told(tmp_path, text):
+    folder = yolo(tmp_path)
+    (folder / "data.yaml").write_bytes(text)
+    with pytest.raises(InputError, match=r"data\.yaml cannot be read"):
+        known_labels(folder)
+
+
 def test_yolo_boxes_are_of_the_upright_picture(tmp_path):
     folder = yolo(tmp_path)
     turned = PilImage.Exif()
