@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -78,12 +79,20 @@ def _judged(data: Path, stage: Detect, labels: str | None) -> list[str]:
     from autoremove.evaluation.labelled import known_labels
     from autoremove.evaluation.shipped import known_classes
     from autoremove.labels import expanded
+    from autoremove.stages.known import check_labels
 
     asked = tuple(name.strip() for name in (labels or "").split(",") if name.strip())
+    asking: Any = replace(stage, labels=asked)
+    check_labels([asking])
     there = known_labels(data)
+    if not there:
+        raise InputError(f"{data} labels no object.", hint="There is nothing to find: check its labels.")
     classes = known_classes(stage, list(expanded(asked)) if asked else there)
     if not classes:
-        raise InputError(f"The detector knows no class that {data} labels.", hint="Check --weights.")
+        named = ", ".join(there[:10])
+        raise InputError(
+            f"The detector knows no class that {data} labels ({named}).", hint="Check --weights."
+        )
     return classes
 
 

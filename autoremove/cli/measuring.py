@@ -109,10 +109,13 @@ def chosen_device(request: str) -> str:
 def chosen_stages(options: dict[str, Any], more: dict[str, str | None]) -> tuple[Stage, ...]:
     """The recipe's stages with --set and the options that stand for a setting."""
     from autoremove.evaluation.shipped import recipe_stages
+    from autoremove.stages.known import check_labels
 
     own = [f"{key}={json.dumps(value)}" for key, value in more.items() if value is not None]
     recipe_stages(options["recipe"], [*own, *options["settings"]])  # a typo is told before torch is imported
-    return recipe_stages(options["recipe"], [*own, *options["settings"]], chosen_device(options["device"]))
+    stages = recipe_stages(options["recipe"], [*own, *options["settings"]], chosen_device(options["device"]))
+    check_labels(stages)
+    return stages
 
 
 def finish(result: dict[str, Any], tables: list[list[list[str]]], options: dict[str, Any]) -> None:

@@ -221,6 +221,24 @@ def test_mistakes_end_with_advice(tmp_path, arguments, code, words, monkeypatch)
     assert words in outcome.output
 
 
+def test_labels_that_the_detector_does_not_know_are_refused(tmp_path, detector):
+    data = people(tmp_path / "data")
+    cases = [
+        (["detect", "--labels", "person,dgo"], "know no 'dgo'", "dog"),
+        (["detect", "--set", "select.labels=[persn]"], "know no 'persn'", "person"),
+        (["removal", "--set", "select.labels=[persn]"], "know no 'persn'", "person"),
+    ]
+    for arguments, words, hint in cases:
+        name = ["--set", f"detect.weights={detector}"]
+        outcome = CliRunner().invoke(cli, ["evaluate", *arguments, "--data", str(data), *name])
+        assert (outcome.exit_code, words in outcome.stderr) == (2, True), outcome.output
+        assert hint in outcome.stderr.split("hint:")[1]
+    yolo(tmp_path / "empty")
+    (tmp_path / "empty" / "labels" / "a.txt").write_text("")
+    outcome = CliRunner().invoke(cli, ["evaluate", "detect", "--data", str(tmp_path / "empty"), *name])
+    assert (outcome.exit_code, "labels no object" in outcome.stderr) == (4, True), outcome.output
+
+
 def test_data_and_holes_are_not_written_over(tmp_path):
     data, hole = scenes(tmp_path / "data", 1), tmp_path / "hole.png"
     save(np.full((72, 96), 255, np.uint8), hole)
