@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from autoremove.cli.text import printable
-from autoremove.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, AutoremoveError
+from autoremove.errors import EXIT_INTERRUPTED, EXIT_SOME_FAILED, AutoremoveError, OutputError
 
 DEBUG = "autoremove.debug"
 
@@ -66,9 +67,32 @@ class LazyGroup(click.Group):
         except AutoremoveError as error:
             _tell(ctx, error)
             ctx.exit(error.exit_code)
+        except OSError as error:
+            told = _of_the_disk(error)
+            _tell(ctx, told or error)
+            ctx.exit(told.exit_code if told else EXIT_SOME_FAILED)
         except Exception as error:  # a fault of ours: one line for the user, the traceback on demand
             _tell(ctx, error)
             ctx.exit(EXIT_SOME_FAILED)
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_PLACE = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
+_HINTS = {
+    **dict.fromkeys(_FULL, "Free some space, or name a place on another disk; then run again."),
+    **dict.fromkeys(_NO_RIGHT, "Give yourself the right to read and write there, or name another place."),
+    **dict.fromkeys(_NO_PLACE, "Name another place, or take what lies there out of the way."),
+}
+
+
+def _of_the_disk(error: OSError) -> AutoremoveError | None:
+    """What the system refuses, as an error that the user can put right; None for anything else."""
+    hint = _HINTS.get(error.errno or 0)
+    if hint is None:
+        return None
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return OutputError(f"{where}{error.strerror}.", hint=hint)
 
 
 def _tell(ctx: click.Context, error: Exception) -> None:

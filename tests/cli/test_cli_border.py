@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 import click
@@ -58,6 +59,27 @@ def test_unexpected_errors_are_one_line_and_debug_shows_where() -> None:
     assert result.stderr.startswith("error: ZeroDivisionError: by zero\n")
     assert "--debug" in result.stderr and "Traceback" not in result.stderr
     assert "Traceback" in outcome(raising(ZeroDivisionError()), "--debug").stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/a/b"),
+            "/a/b: Permission denied.\nhint: Give",
+        ),
+        (
+            OSError(errno.EROFS, "Read-only file system", "/a"),
+            "/a: Read-only file system.\nhint: Give",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device.\nhint: Free"),
+        (IsADirectoryError(errno.EISDIR, "Is a directory", "/a"), "/a: Is a directory.\nhint: Name"),
+    ],
+)
+def test_what_the_system_refuses_is_no_fault_of_ours(error: OSError, words: str) -> None:
+    result = outcome(raising(error))
+    assert (result.exit_code, result.stderr.startswith(f"error: {words}")) == (4, True), result.stderr
+    assert "should not happen" in outcome(raising(FileNotFoundError(errno.ENOENT, "None", "/a"))).stderr
 
 
 def test_interrupted() -> None:
