@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -36,19 +36,22 @@ class Holes:
     fixed: dict[str, Path] | None = None
 
     def dealt(self, names: Sequence[str]) -> Holes:
-        """These holes for pictures of these names: masks that bear none of the names go round in turn.
+        """These holes for pictures of these names (places below the folder, without their endings).
 
-        Raises InputError where some pictures have a mask of their name and others have none.
+        Masks that bear none of the names, as :func:`by_name` takes them, go round in turn. Raises InputError
+        where some pictures have a mask of their name and others have none.
         """
         if self.fixed is None or "" in self.fixed:
             return self
-        if self.fixed and not self.fixed.keys() & set(names):
+        found = by_name(self.fixed, names)
+        if self.fixed and not found:
             files = list(self.fixed.values())
             turns = {name: files[number % len(files)] for number, name in enumerate(names)}
             return replace(self, origin=f"{self.origin}, in turn", fixed=turns)
+        dealt = replace(self, fixed=found)
         for name in names:
-            self._file(name)
-        return self
+            dealt._file(name)
+        return dealt
 
     def of(self, name: str, size: int, share: tuple[float, float], seed: tuple[int, ...]) -> Mask:
         """The hole for one square crop, True = fill; drawn ones cover a share between the two of the crop."""
@@ -76,6 +79,19 @@ class Holes:
                 f"{self.origin} has no mask for {name}.", hint="Name each mask as its picture, or none."
             )
         return path
+
+
+def by_name(files: Mapping[str, Path], names: Sequence[str]) -> dict[str, Path]:
+    """The file of each name that has one: at the same place, else the only one with the same last part."""
+    alike: dict[str, list[Path]] = {}
+    for place, path in files.items():
+        alike.setdefault(Path(place).name, []).append(path)
+    found = {}
+    for name in names:
+        others = alike.get(Path(name).name, [])
+        if name in files or len(others) == 1:
+            found[name] = files[name] if name in files else others[0]
+    return found
 
 
 def holes_of(kind: str, data: Path) -> Holes:
@@ -119,10 +135,15 @@ def _folder(path: Path) -> Holes:
     from autoremove.images import list_pictures
 
     readable, damaged = list_pictures([path])
-    found = {source.path.stem: source.path for source in [*damaged, *readable]}
+    found = {named(source.relative): source.path for source in [*damaged, *readable]}
     if not found:
         raise InputError(f"{path} holds no mask.", hint="Give a folder of black and white pictures.")
     return Holes(f"masks in {path.name}", fixed=found)
+
+
+def named(relative: Path) -> str:
+    """What a picture is called, and its mask: its place below the folder, without the ending."""
+    return relative.with_suffix("").as_posix()
 
 
 def _silhouettes(path: Path) -> Holes:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from autoremove.errors import InputError
 from autoremove.evaluation.fills import TRUTH, Record
-from autoremove.evaluation.holes import Holes
+from autoremove.evaluation.holes import Holes, named
 from autoremove.evaluation.labelled import spread
 from autoremove.evaluation.perceptual import NOTHING_MORE, Measures
 from autoremove.evaluation.ranking import Ranked, Ranking, write_ranked
@@ -38,6 +38,7 @@ class Cases:
     """The holes of one run: each picture's middle square, and what is cut into it, the same at any time."""
 
     paths: Sequence[Path]
+    names: Sequence[str]
     holes: Holes
     size: int
     shares: Sequence[tuple[float, float]]
@@ -52,7 +53,7 @@ class Cases:
     def hole(self, number: int, repeat: int) -> Mask:
         """One of its holes, True = fill."""
         share = self.shares[(number + repeat) % len(self.shares)]
-        return self.holes.of(self.paths[number].stem, self.size, share, (self.seed, number, repeat))
+        return self.holes.of(self.names[number], self.size, share, (self.seed, number, repeat))
 
     def about(self, pictures: int) -> dict[str, Any]:
         """What the record says of them; ``pictures``: of how many holes were filled."""
@@ -95,7 +96,8 @@ def evaluate_inpaint(
     """
     paths = pictures_below(folder)
     chosen = list(spread(paths, len(paths), limit))
-    cases = Cases(chosen, holes.dealt([path.stem for path in chosen]), size, shares, repeats, seed)
+    names = [named(path.relative_to(folder)) for path in chosen]
+    cases = Cases(chosen, names, holes.dealt(names), size, shares, repeats, seed)
     record, ranking = Record.of(list(models), measures), Ranking()
     rows, pictures = _measured(cases, models, record, ranking, draw=sheet is not None)
     if not ranking.entries:
@@ -126,7 +128,7 @@ def _measured(
             started = time.perf_counter()
             fills[name] = fill(truth, hole)
             record.add(name, fills[name], truth, hole, time.perf_counter() - started)
-        name = cases.paths[number].stem
+        name = cases.names[number]
         ranking.add((number, repeat, name), truth, hole, record.last())
         if draw and repeat == 0 and number in shown:
             rows.append(_sheet_row(name, hole, fills, record))

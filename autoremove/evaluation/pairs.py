@@ -8,8 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from autoremove.errors import InputError
+from autoremove.evaluation.holes import by_name
+from autoremove.evaluation.holes import named as name_of
 from autoremove.evaluation.inpaint import pictures_below
 from autoremove.types import Image, Mask
+
+PARTS = ("with", "without", "object")
+"""The pictures of a pair, as their names end."""
 
 
 @dataclass(frozen=True)
@@ -26,26 +31,26 @@ def pairs_in(folder: Path) -> list[Callable[[], Pair]]:
     """A reader for each pair, or for each picture where the folder has no pairs."""
     folder = folder / "images" if (folder / "instances.jsonl").is_file() else folder
     pictures = pictures_below(folder)
-    named = {path.stem: path for path in reversed(pictures)}
+    named = {name_of(path.relative_to(folder)): path for path in reversed(pictures)}
     stems = sorted(stem.removesuffix("_with") for stem in named if stem.endswith("_with"))
     if not stems:
-        return [partial(_single, path) for path in pictures]
-    lacking = [
-        f"{stem}_{part}" for stem in stems for part in ("without", "object") if f"{stem}_{part}" not in named
-    ]
+        return [partial(_single, name_of(path.relative_to(folder)), path) for path in pictures]
+    wanted = [f"{stem}_{part}" for stem in stems for part in PARTS]
+    found = by_name(named, wanted)
+    lacking = [name for name in wanted if name not in found]
     if lacking:
         raise InputError(
             f"{folder} lacks {', '.join(lacking[:3])}.", hint="Pairs need _with, _without and _object."
         )
-    return [partial(_pair, named, stem) for stem in stems]
+    return [partial(_pair, found, stem) for stem in stems]
 
 
-def _single(path: Path) -> Pair:
-    return Pair(path.stem, _read(path))
+def _single(name: str, path: Path) -> Pair:
+    return Pair(name, _read(path))
 
 
 def _pair(named: dict[str, Path], stem: str) -> Pair:
-    image, empty, marked = (_read(named[f"{stem}_{part}"]) for part in ("with", "without", "object"))
+    image, empty, marked = (_read(named[f"{stem}_{part}"]) for part in PARTS)
     if not image.shape == empty.shape == marked.shape:
         raise InputError(f"The three pictures of {stem} differ in size.", hint="Crop them to the same view.")
     truth = marked.max(2) > 127

@@ -86,7 +86,7 @@ def evaluate_enlargers(
         pair = _pair(path, unread)
         if pair is None:
             continue
-        names.append(path.name)
+        names.append(path.relative_to(folder).as_posix())
         made = _measured(*pair, models, rows)
         if sheet and position in shown:
             cells.append(_sheet_row(path.stem, *pair, made, rows))

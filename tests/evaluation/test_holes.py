@@ -59,6 +59,18 @@ def test_masks_that_bear_no_picture_s_name_go_round(tmp_path):
     assert "in turn" in holes.origin
 
 
+def test_masks_are_told_apart_by_their_folders(tmp_path):
+    for number, place in enumerate(("a/1.png", "b/1.png", "c/2.png", "b/1.bmp.png")):
+        mask = np.zeros((20, 20), np.uint8)
+        mask[number] = 255
+        save(mask, tmp_path / "masks" / place)
+    holes = holes_of(str(tmp_path / "masks"), tmp_path).dealt(["a/1", "b/1", "elsewhere/2"])
+    rows = [holes.of(name, 20, (0, 1), (0,))[:, 0].argmax() for name in ("a/1", "b/1", "elsewhere/2")]
+    assert rows == [0, 1, 2]
+    with pytest.raises(InputError, match="no mask for d/1"):  # it might be either
+        holes_of(str(tmp_path / "masks"), tmp_path).dealt(["a/1", "d/1"])
+
+
 @pytest.mark.parametrize("scale", [1, 255])
 def test_shapes_from_any_array_of_masks(tmp_path, scale):
     masks = np.zeros((2, 30, 20), np.uint8)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
+from PIL import Image as PilImage
 
 from autoremove.errors import InputError, RecipeError
 from autoremove.evaluation import removal
@@ -52,6 +53,21 @@ def few_baselines(monkeypatch):
 
 
 STAGES = (FindRed(), Refine(method="box", grow=0.0, grow_min=2), Inpaint(model="telea"), Composite())
+
+
+def test_pairs_of_one_name_in_several_folders_stay_apart(tmp_path):
+    for place in ("a", "b"):
+        pairs(tmp_path / "pairs" / place)
+    save(picture(), tmp_path / "pairs" / "b" / "view_with.png")
+    for part in ("with", "without", "object"):  # one alone may have a folder for each part
+        source = tmp_path / "pairs" / "a" / f"view_{part}.png"
+        save(np.asarray(PilImage.open(source)), tmp_path / "pairs" / part / f"other_{part}.png")
+    result = evaluate_removal(tmp_path / "pairs", STAGES)
+    assert [(row["name"], row["removed"]) for row in result["rows"]] == [
+        ("a/view", 1),
+        ("b/view", 0),
+        ("with/other", 1),
+    ]
 
 
 def test_a_pair(tmp_path):
