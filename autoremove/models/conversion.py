@@ -36,6 +36,7 @@ def convert(
         generator = from_checkpoint(load_state(source, trust=trust, model="deepfillv2"))
     if channel_order is not None:
         generator.config = replace(generator.config, channel_order=channel_order)
+    _make_room(target)
     save_generator(generator, target, _origin(source))
     return load_generator(target)
 
@@ -43,7 +44,9 @@ def convert(
 def convert_network(source: Path, target: Path, name: str, *, trust: bool = False) -> Any:
     """The same for another network (a key of ``families.NETWORKS``); returns it as read back."""
     _check_target(source, target)
-    network_files.save_network(network_files.load(source, name, trust=trust), target, _origin(source))
+    network = network_files.load(source, name, trust=trust)
+    _make_room(target)
+    network_files.save_network(network, target, _origin(source))
     return network_files.load_network(target)
 
 
@@ -52,6 +55,7 @@ def convert_detector(source: Path, target: Path, *, trust: bool = False) -> str:
     from autoremove.models import yolo
 
     _check_target(source, target)
+    _make_room(target)
     try:
         return yolo.rewrite(source, target, _origin(source), trust=trust)
     except OSError as error:
@@ -69,3 +73,14 @@ def _check_target(source: Path, target: Path) -> None:
         )
     if target.exists() and target.samefile(source):
         raise UsageError(f"The output {target} is the input.", hint="Name another file.")
+
+
+def _make_room(target: Path) -> None:
+    """The folder to write into, as every command makes it. Raises OutputError."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder {target.parent} cannot be made ({error.strerror or error}).",
+            hint="Choose another --output.",
+        ) from error

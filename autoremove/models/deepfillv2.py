@@ -238,6 +238,7 @@ def save_generator(
     aside = path.with_name(f".{path.name}.part")
     try:
         save_file(tensors, aside, metadata)
+        aside.chmod(0o644)  # safetensors lets only its owner read it
         aside.replace(path)
     except (OSError, SafetensorError) as error:
         aside.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from autoremove.errors import UsageError, WeightsError
+from autoremove.errors import OutputError, UsageError, WeightsError
 from autoremove.models import yolo
 from autoremove.models.checkpoints import header
 from autoremove.models.conversion import convert, convert_detector, convert_network
@@ -49,6 +49,16 @@ def test_the_order_of_colours_can_be_said(tmp_path: Path) -> None:
     image, hole = torch.rand(1, 3, 16, 16) * 2 - 1, torch.ones(1, 1, 16, 16)
     hole[..., :8] = 0
     torch.testing.assert_close(swapped(image, hole)[1], plain(image.flip(1), hole)[1].flip(1))
+
+
+def test_the_folder_is_made_and_others_may_read_the_file(tmp_path: Path) -> None:
+    source, target = small(tmp_path / "a.safetensors"), tmp_path / "new" / "b.safetensors"
+    convert(source, target)
+    assert target.stat().st_mode & 0o777 == 0o644
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file cannot be made") as told:
+        convert(source, tmp_path / "file" / "b.safetensors")
+    assert told.value.hint
 
 
 def test_what_is_no_generator_is_refused(tmp_path: Path) -> None:
