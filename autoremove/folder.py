@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +18,7 @@ from autoremove.errors import BrokenArtefact, OutputError, PictureError
 from autoremove.executors import executor
 from autoremove.jobs import Job, plan_jobs
 from autoremove.journal import DONE, FAILED, REVIEW, UNCHANGED, Row
+from autoremove.own_masks.names import is_there
 from autoremove.own_masks.stages import chain
 from autoremove.pipeline import FATAL, MAX_PIXELS, describe, run_stages, sample_of
 from autoremove.products import Made, Pictures, Product
@@ -146,9 +148,19 @@ def _written(job: Job, plan: Plan, sample: Sample) -> Row:
         if plan.product.editable and _edited(job, made):
             return dataclasses.replace(_last(job) or row, reason=EDITED)
         _check_unchanged(sample)
-        made.write(job.files)
+        _write(made, job)
         digest = _digest(job)
     return dataclasses.replace(row, output_sha256=digest)
+
+
+def _write(made: Made, job: Job) -> None:
+    """A name that is too long is said of its picture alone; what else stops the writing stops the run."""
+    try:
+        made.write(job.files)
+    except OutputError as error:
+        if getattr(error.__cause__, "errno", None) != errno.ENAMETOOLONG:
+            raise
+        raise PictureError(error.message, hint="Give the picture a shorter name.") from error
 
 
 def _check_unchanged(sample: Sample) -> None:
@@ -200,7 +212,7 @@ def _finished_digest(job: Job, made_from: str) -> str | None:
 
 def _digest(job: Job) -> str:
     """Of the one file, or of all together; one that is not there any more changes it."""
-    digests = [Ref(path).digest if path.is_file() else "" for path in job.files]
+    digests = [Ref(path).digest if is_there(path) else "" for path in job.files]
     return digests[0] if len(digests) == 1 else hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 

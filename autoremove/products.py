@@ -17,7 +17,7 @@ from PIL import Image as PilImage
 from autoremove import images
 from autoremove.codecs import load
 from autoremove.images import Source
-from autoremove.own_masks.names import mask_names, objects_name
+from autoremove.own_masks.names import is_there, mask_names, objects_name
 from autoremove.store import write_atomically
 from autoremove.types import ObjectMask, Patch, Sample
 
@@ -132,14 +132,14 @@ class MaskPair:
         return png_of(self.mask.grown.astype(np.uint8) * 255), png_of(self.mask.ids)
 
     def write(self, files: Files) -> None:
-        """Raises OutputError."""
-        for path, data in zip(files, self.contents, strict=True):
+        """The one that counts last, when the other is there. Raises OutputError."""
+        for path, data in reversed(list(zip(files, self.contents, strict=True))):
             write_atomically(path, data)
 
     def lies_at(self, files: Files) -> bool:
         """Compares bytes."""
         pairs = zip(files, self.contents, strict=True)
-        return all(path.is_file() and path.read_bytes() == data for path, data in pairs)
+        return all(is_there(path) and path.read_bytes() == data for path, data in pairs)
 
 
 def png_of(values: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:

@@ -51,10 +51,10 @@ def refuse_masks(output: Path, targets: Iterable[Path], hint: str = "Choose anot
     """
     from autoremove import journal
     from autoremove.own_masks.coco import is_ours
-    from autoremove.own_masks.names import COCO, objects_name
+    from autoremove.own_masks.names import COCO, is_there, objects_name
 
     written = {Path(row.output) for row in journal.read(output / journal.NAME).values() if row.output}
     replaced = {path for path in targets if path.is_file()}
     beside = {objects_name(path) for path in written | replaced} - written - replaced
-    if is_ours(output / COCO) or any(path.is_file() for path in beside):  # stopped, there is no COCO file yet
+    if is_ours(output / COCO) or any(map(is_there, beside)):  # stopped, there is no COCO file yet
         raise OutputError(f"The folder {output} holds masks of `autoremove mask`.", hint=hint)

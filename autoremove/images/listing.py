@@ -144,10 +144,17 @@ def _refuse_replacing(destination: Path, originals: dict[str, Source]) -> None:
             f"The output {destination} would replace the input {originals[real].path}.",
             hint="Inputs are never changed: choose another output folder.",
         )
-    if destination.is_dir():
+    if _is_folder(destination):
         raise InputError(
             f"The output {destination} is a folder already.", hint="Choose another output folder."
         )
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False  # Its name is too long, which is told when it is to be written.
 
 
 def _refuse_meeting(one: Source, other: Source, destination: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from autoremove.errors import InputError
-from autoremove.own_masks.names import COCO, is_objects_name, mask_files, mask_of, objects_name
+from autoremove.own_masks.names import COCO, is_objects_name, is_there, mask_files, mask_of, objects_name
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def find(where: Path, relatives: Sequence[Path], exclude: Sequence[Path] = ()) -
             objects = objects_name(path)
             masks[relative] = OwnMask(
                 path,
-                objects if objects.is_file() else None,
+                objects if is_there(objects) else None,
                 _text(records.get(relative.as_posix()), outlines=False),
             )
             _claim(claims, relative, path, objects)

@@ -36,6 +36,14 @@ def objects_name(name: Path) -> Path:
     return name.with_name(name.stem + _OBJECTS)
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file; a name that `.objects.png` makes too long is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def is_objects_name(name: str) -> bool:
     """Whether a file is called like the object ids of a mask."""
     return folded(name).endswith(_OBJECTS)

@@ -270,3 +270,23 @@ def test_where_a_mask_is_looked_for(tmp_path: Path) -> None:
     assert mask_of(Path("a.jpg"), files) == tmp_path / "a.png"
     assert mask_of(Path("b.jpg"), files) == tmp_path / "b.jpg.png"
     assert mask_of(Path("c.jpg"), files) is None
+
+
+def test_names_too_long_for_masks_fail_alone_and_stop_no_run(
+    invoke: Invoke, photos: Path, light: list[str], tmp_path: Path
+) -> None:
+    (photos / "cut.jpg").unlink()
+    place = light.index("inpaint.model=telea")
+    masking = [*light[: place - 1], *light[place + 1 :]]  # without what only fills
+    long = "x" * 250 + ".png"
+    (photos / "a.png").rename(photos / long)
+    for _ in range(2):  # neither is stopped by what the first one wrote
+        assert invoke("run", photos, "-o", tmp_path / "clean", "--no-report", *light).exit_code == 0
+        result = invoke("mask", photos, "-o", tmp_path / "masks", *masking)
+        assert result.exit_code == 1, result.output
+        assert "1 failed" in result.stdout
+        assert "File name too long. Give the picture a shorter name." in result.stderr
+    assert not (tmp_path / "masks" / long).exists() and (tmp_path / "masks" / "b.png").exists()
+    (tmp_path / "masks" / long).write_bytes((tmp_path / "masks" / "b.png").read_bytes())
+    given = ["run", photos, "-o", tmp_path / "again", "--masks", tmp_path / "masks", "--no-report", *light]
+    assert invoke(*given).exit_code == 0
