@@ -20,7 +20,7 @@ from autoremove.jobs import Job, plan_jobs
 from autoremove.journal import DONE, FAILED, REVIEW, UNCHANGED, Row
 from autoremove.own_masks.names import is_there
 from autoremove.own_masks.stages import chain
-from autoremove.pipeline import FATAL, MAX_PIXELS, describe, run_stages, sample_of
+from autoremove.pipeline import FATAL, MAX_PIXELS, check_unchanged, describe, run_stages, sample_of
 from autoremove.products import Made, Pictures, Product
 from autoremove.recipe import Recipe
 from autoremove.store import Store, write_atomically
@@ -147,7 +147,7 @@ def _written(job: Job, plan: Plan, sample: Sample) -> Row:
     if digest is None:
         if plan.product.editable and _edited(job, made):
             return dataclasses.replace(_last(job) or row, reason=EDITED)
-        _check_unchanged(sample)
+        check_unchanged(sample)
         _write(made, job)
         digest = _digest(job)
     return dataclasses.replace(row, output_sha256=digest)
@@ -161,15 +161,6 @@ def _write(made: Made, job: Job) -> None:
         if getattr(error.__cause__, "errno", None) != errno.ENAMETOOLONG:
             raise
         raise PictureError(error.message, hint="Give the picture a shorter name.") from error
-
-
-def _check_unchanged(sample: Sample) -> None:
-    """What was found in a picture is not laid on another that has taken its place. Raises PictureError."""
-    image = sample.slots["image"]
-    if Ref(image.path).digest != image.digest:
-        raise PictureError(
-            f"{image.path} was changed while it was worked on.", hint="Run the same command again."
-        )
 
 
 def _edited(job: Job, made: Made) -> bool:

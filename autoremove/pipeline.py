@@ -136,6 +136,8 @@ def attempt(
     try:
         slots = taken(stage, set.intersection(*(set(s.slots) for s in samples)))
         values = stage(**{slot: [load(slot, s.slots[slot], max_pixels) for s in samples] for slot in slots})
+        for sample in samples if "image" in slots else ():
+            check_unchanged(sample)
     except FATAL:
         raise
     except BrokenArtefact:
@@ -152,6 +154,15 @@ def attempt(
         )
         for sample, key, value in zip(samples, keys, values, strict=True)
     ]
+
+
+def check_unchanged(sample: Sample) -> None:
+    """What was found in a picture belongs to no other that has taken its place. Raises PictureError."""
+    image = sample.slots["image"]
+    if _digest("image", Ref(image.path)) != image.digest:
+        raise PictureError(
+            f"{image.path} was changed while it was worked on.", hint="Run the same command again."
+        )
 
 
 def taken(stage: Stage, there: Container[str]) -> list[str]:

@@ -55,6 +55,26 @@ def samples(tmp_path: Path) -> list[Sample]:
     return [sample_of(photos.write(tmp_path / f"{i}.png", row)) for i, row in enumerate(data)]
 
 
+def test_of_a_picture_that_changes_meanwhile_nothing_is_kept(
+    store: Store, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not under the key of the old content, for who puts that back would get the finds of the new one."""
+    old, look = Path(samples[0].source).read_bytes(), FindRed._one
+
+    def replaced(stage: FindRed, image: Image) -> Detections:
+        photos.write(Path(samples[0].source), photos.png(person=False))
+        return look(stage, image)
+
+    monkeypatch.setattr(FindRed, "_one", replaced)
+    (failed,) = run_stage(samples[:1], FindRed(), store, MAX_PIXELS)
+    assert failed.error is not None and "0.png was changed while" in failed.error
+    monkeypatch.undo()
+    Path(samples[0].source).write_bytes(old)
+    (done,) = run_stage(fresh(samples[:1]), FindRed(), store, MAX_PIXELS)
+    assert [step.cached for step in done.steps] == [False]
+    assert len(load("detections", done.slots["detections"], MAX_PIXELS)) == 1
+
+
 def fresh(samples: Sequence[Sample]) -> list[Sample]:
     """The same files, as a later run would meet them: no digest is remembered."""
     return [without_pixels(sample) for sample in samples]
