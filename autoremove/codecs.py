@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autoremove.errors import BrokenArtefact
+from autoremove.errors import BrokenArtefact, PictureError
 from autoremove.types import (
     Cutout,
     Detections,
@@ -195,14 +195,35 @@ def load(slot: str, ref: Ref, max_pixels: int) -> Any:
 
 
 def read_image(ref: Ref, max_pixels: int) -> Image:
-    """The upright RGB picture. A few are kept, since several stages ask for the same one in a row."""
-    return _read_image(ref.path, ref.path.stat().st_mtime_ns, max_pixels)
+    """The upright RGB picture. A few are kept, since several stages ask for the same one in a row.
+
+    Raises PictureError, also where the file is no longer what the digest is of.
+    """
+    return _read_image(ref.path, ref.path.stat().st_mtime_ns, picture_digest(ref), max_pixels)
 
 
 @lru_cache(maxsize=4)
-def _read_image(path: Path, _changed: int, max_pixels: int) -> Image:
+def _read_image(path: Path, _changed: int, digest: str, max_pixels: int) -> Image:
     from autoremove import images
 
     rgb: Image = images.read(path, max_pixels=max_pixels).rgb
+    check_unchanged(path, digest)
     rgb.flags.writeable = False
     return rgb
+
+
+def check_unchanged(path: Path, digest: str) -> None:
+    """What was found in a picture belongs to no other that has taken its place. Raises PictureError."""
+    if picture_digest(Ref(path)) != digest:
+        raise PictureError(f"{path} was changed while it was worked on.", hint="Run the same command again.")
+
+
+def picture_digest(ref: Ref) -> str:
+    """The sha256 of a picture's file. Raises PictureError where it cannot be read."""
+    try:
+        return ref.digest
+    except OSError as error:
+        raise PictureError(
+            f"{ref.path} cannot be opened ({error.strerror or error}).",
+            hint="Check that it exists and may be read.",
+        ) from error

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from autoremove import journal
-from autoremove.codecs import load
+from autoremove.codecs import check_unchanged, load
 from autoremove.errors import BrokenArtefact, OutputError, PictureError
 from autoremove.executors import executor
 from autoremove.jobs import Job, plan_jobs
 from autoremove.journal import DONE, FAILED, REVIEW, UNCHANGED, Row
 from autoremove.own_masks.names import is_there
 from autoremove.own_masks.stages import chain
-from autoremove.pipeline import FATAL, MAX_PIXELS, check_unchanged, describe, run_stages, sample_of
+from autoremove.pipeline import FATAL, MAX_PIXELS, describe, run_stages, sample_of
 from autoremove.products import Made, Pictures, Product
 from autoremove.recipe import Recipe
 from autoremove.store import Store, write_atomically
@@ -147,7 +147,8 @@ def _written(job: Job, plan: Plan, sample: Sample) -> Row:
     if digest is None:
         if plan.product.editable and _edited(job, made):
             return dataclasses.replace(_last(job) or row, reason=EDITED)
-        check_unchanged(sample)
+        image = sample.slots["image"]
+        check_unchanged(image.path, image.digest)
         _write(made, job)
         digest = _digest(job)
     return dataclasses.replace(row, output_sha256=digest)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autoremove.codecs import load
+from autoremove.codecs import load, picture_digest
 from autoremove.errors import (
     AutoremoveError,
     BrokenArtefact,
@@ -117,15 +117,12 @@ def key_of(stage: Stage, sample: Sample) -> str:
 
 
 def _digest(slot: str, ref: Ref) -> str:
+    if slot == "image":
+        return picture_digest(ref)
     try:
         return ref.digest
     except OSError as error:
-        if slot != "image":
-            raise BrokenArtefact(ref.path) from error  # another process has pruned it in the meantime
-        raise PictureError(
-            f"{ref.path} cannot be opened ({error.strerror or error}).",
-            hint="Check that it exists and may be read.",
-        ) from error
+        raise BrokenArtefact(ref.path) from error  # another process has pruned it in the meantime
 
 
 def attempt(
@@ -136,8 +133,6 @@ def attempt(
     try:
         slots = taken(stage, set.intersection(*(set(s.slots) for s in samples)))
         values = stage(**{slot: [load(slot, s.slots[slot], max_pixels) for s in samples] for slot in slots})
-        for sample in samples if "image" in slots else ():
-            check_unchanged(sample)
     except FATAL:
         raise
     except BrokenArtefact:
@@ -154,15 +149,6 @@ def attempt(
         )
         for sample, key, value in zip(samples, keys, values, strict=True)
     ]
-
-
-def check_unchanged(sample: Sample) -> None:
-    """What was found in a picture belongs to no other that has taken its place. Raises PictureError."""
-    image = sample.slots["image"]
-    if _digest("image", Ref(image.path)) != image.digest:
-        raise PictureError(
-            f"{image.path} was changed while it was worked on.", hint="Run the same command again."
-        )
 
 
 def taken(stage: Stage, there: Container[str]) -> list[str]:

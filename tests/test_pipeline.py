@@ -59,13 +59,13 @@ def test_of_a_picture_that_changes_meanwhile_nothing_is_kept(
     store: Store, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not under the key of the old content, for who puts that back would get the finds of the new one."""
-    old, look = Path(samples[0].source).read_bytes(), FindRed._one
+    old, read = Path(samples[0].source).read_bytes(), images.read
 
-    def replaced(stage: FindRed, image: Image) -> Detections:
-        photos.write(Path(samples[0].source), photos.png(person=False))
-        return look(stage, image)
+    def replaced(path: Path, **how: int) -> images.Picture:
+        photos.write(path, photos.png(person=False))
+        return read(path, **how)
 
-    monkeypatch.setattr(FindRed, "_one", replaced)
+    monkeypatch.setattr(images, "read", replaced)
     (failed,) = run_stage(samples[:1], FindRed(), store, MAX_PIXELS)
     assert failed.error is not None and "0.png was changed while" in failed.error
     monkeypatch.undo()

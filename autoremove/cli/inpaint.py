@@ -212,7 +212,7 @@ def paired(image: Path, mask: Path, output: Path, sketch: Path | None = None) ->
         names = "IMAGE and MASK" if sketch is None else "IMAGE, MASK and --sketch or --edges"
         raise UsageError(f"{names} must {'all' if sketch else 'both'} be files or folders.")
     if not image.is_dir():
-        return [Job(image, mask, sketch, output_file(*given[:1], output, *given[1:]))]
+        return [Job(image, mask, sketch, output_file(image, output, *given[1:]))]
     return _in_folders(image, mask, output, sketch)
 
 

@@ -65,9 +65,8 @@ def _strongest(covariance: Float) -> Float:
 def _patches(pixels: Float, places: Index) -> Float:
     """These pixels' patches as rows: n x (3 * PATCH^2)."""
     half = PATCH // 2
-    padded = np.ascontiguousarray(cv2.copyMakeBorder(pixels, half, half, half, half, cv2.BORDER_REFLECT))
-    down, right, colour = padded.strides
-    # A row of a patch lies in one piece: so it is copied at once, which is ten times as fast.
-    size = (*pixels.shape[:2], PATCH, 3 * PATCH)
-    every = np.lib.stride_tricks.as_strided(padded, size, (down, right, down, colour), writeable=False)
+    padded = cv2.copyMakeBorder(pixels, half, half, half, half, cv2.BORDER_REFLECT)
+    # Colours side by side, a row of a patch lies in one piece: copied at once, which is ten times as fast.
+    rows = padded.reshape(len(padded), -1)
+    every = np.lib.stride_tricks.sliding_window_view(rows, (PATCH, 3 * PATCH))[:, ::3]
     return np.asarray(every[np.divmod(places, pixels.shape[1])].reshape(-1, 3 * PATCH * PATCH), np.float32)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from autoremove.models.components import PATCH, Components
 from autoremove.models.copies import Field, at_full_size
-from autoremove.models.pieces import joined_well, whole_rows
+from autoremove.models.pieces import joined_well, packed, unpacked
 from autoremove.models.roughness import expected, roughness
 
 __all__ = ["PATCH", "Field", "at_full_size", "fill"]
@@ -234,18 +234,19 @@ class _Level:
         assert self.source is not None
         scale = float(np.percentile(self.cost, 75)) + 1.0
         weight = self.trust * np.exp(-self.cost / (2 * scale)).astype(np.float32) + 1e-6
-        total = np.zeros((self.height * self.width, 4), np.float32)
-        at_once, sums = whole_rows(total), total[:, 3:]
-        flat = whole_rows(np.dstack([self.pixels, np.ones_like(self.pixels[..., :1])]).reshape(-1, 4))
+        flat = packed(self.pixels, 1.0)  # so the weights are added up beside the colours
+        sums = np.zeros_like(flat)
         for dy in range(-HALF, HALF + 1):
             for dx in range(-HALF, HALF + 1):
                 shift = dy * self.width + dx
                 # Queries are unique, so each pixel is met once per shift: plain indexing adds correctly.
-                said = flat[self.source + shift].view(np.float32).reshape(-1, 4) * weight[:, None]
-                said += at_once[self.query_index + shift].view(np.float32).reshape(-1, 4)
-                at_once[self.query_index + shift] = whole_rows(said)
-        voted = (total[:, :3] / np.maximum(sums, 1e-12)).reshape(self.height, self.width, 3)
-        heard = self.holes & (sums.reshape(self.height, self.width) > 0)
+                over, said = self.query_index + shift, flat[self.source + shift]
+                unpacked(said)[:] *= weight[:, None]
+                unpacked(said)[:] += unpacked(sums[over])
+                sums[over] = said
+        total, weights = unpacked(sums)[:, :3], unpacked(sums)[:, 3:]
+        voted = (total / np.maximum(weights, 1e-12)).reshape(self.height, self.width, 3)
+        heard = self.holes & (weights.reshape(self.height, self.width) > 0)
         self.pixels = np.where(heard[..., None], voted, self.pixels).astype(np.float32)
 
     def pull(self, forms: Float | None) -> None:

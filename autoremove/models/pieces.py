@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 Float = NDArray[np.float32]
 Index = NDArray[np.int64]
+Packed = NDArray[np.complex128]
+"""Four numbers of single precision in each; nothing is computed with them as they are."""
 
 SWEEPS = 4
 """Times that every pixel is offered its neighbours' pieces."""
@@ -49,7 +51,7 @@ class _Pieces:
 
     def __init__(self, pixels: Float, holes: Mask, source: Index, wanted: Float, known: Float) -> None:
         self.hole, self.width = holes.ravel(), holes.shape[1]
-        self.flat = whole_rows(np.dstack([pixels, np.zeros_like(pixels[..., :1])]).reshape(-1, 4))
+        self.flat = packed(pixels, 0.0)
         self.wanted, self.known = wanted, known
         everywhere = np.arange(holes.size)
         self.source = np.where(self.hole, source, everywhere)
@@ -71,7 +73,7 @@ class _Pieces:
 
     def _colours(self, places: Index) -> Float:
         """The colours there, n x 4, the last 0."""
-        return self.flat[places].view(np.float32).reshape(-1, 4)
+        return unpacked(self.flat[places])
 
     def offer(self, places: Index, cost: Float, step: int, keys: Mask) -> None:
         """Offer each place the piece of the pixel ``step`` further on; ``cost`` is kept up to date."""
@@ -85,9 +87,18 @@ class _Pieces:
         self.source[places[rows]], cost[rows] = offered[rows], found[better]
 
 
-def whole_rows(rows: Float) -> NDArray[np.complex128]:
-    """n x 4 numbers seen as n: picked and put by index as one each, four times as fast as rows are."""
-    return rows.view(np.complex128)[:, 0]
+def packed(pixels: Float, fourth: float) -> Packed:
+    """The pixels of an H x W x 3 picture as H * W values: three colours and a fourth number in each.
+
+    Picked and put by index they move as one, four times as fast as rows do.
+    """
+    last = np.full_like(pixels[..., :1], fourth)
+    return np.dstack([pixels, last]).reshape(-1, 4).view(np.complex128)[:, 0]
+
+
+def unpacked(values: Packed) -> Float:
+    """The same memory as n x 4 numbers."""
+    return values.view(np.float32).reshape(-1, 4)
 
 
 def _squares(rows: Float) -> Float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
@@ -53,12 +55,18 @@ def region(ground: Ground, strength: float, most: float, reach: float, *, reflec
     core = cast(ground, strength) | reflected
     if not (core & ~ground.hole).any():
         return nothing
-    # Rather without its soft edge than not at all, and rather what is next to the feet alone.
-    for tried in (with_penumbra(ground, core, strength), core, feet_alone(ground, strength) | reflected):
+    for tried in ever_less(ground, core, reflected, strength):
         joined = tried & ~ground.hole
         if joined.any() and joined.sum() <= most * ground.area:
             return tried & (ground.near(ground.own) <= reach)
     return nothing
+
+
+def ever_less(ground: Ground, core: Mask, reflected: Mask, strength: float) -> Iterator[Mask]:
+    """Rather without its soft edge than not at all, and rather what is next to the feet alone."""
+    yield with_penumbra(ground, core, strength)
+    yield core
+    yield feet_alone(ground, strength) | reflected
 
 
 def least_change(ground: Ground, strength: float) -> float:
@@ -138,8 +146,8 @@ def is_shadow(ground: Ground, part: Mask, dark: Mask, level: float) -> bool:
 def roughness(ground: Ground, part: Mask) -> float:
     """Median difference of a part from itself smoothed: its texture, without its edges if it is wide."""
     away = ground.near(~part)
-    inner = next((i for i in (part & (away > 0.05), part & (away > 0.025)) if i.sum() >= 30), part)
-    side = np.asarray(inner, bool)
+    inner = (part & (away > margin) for margin in (0.05, 0.025))
+    side = next((mask for mask in inner if mask.sum() >= 30), part)
     fine = np.abs(ground.log - smooth(ground.log, side, 0.02 * ground.length)).mean(2)
     return float(np.median(fine[side]))
 

@@ -117,7 +117,6 @@ def test_a_clear_shadow_is_followed_beyond_what_is_looked_at_and_a_faint_one_is_
     """From the feet to the right border of the picture, farther than ``reach``."""
     long = cv2.GaussianBlur(((X > 175) & (np.abs(Y - 186) < 7)).astype(np.float32), (0, 0), 1.0)
     figure = body(left=100)
-    near = (long > 0.5) & (X < 134 + 0.9 * 68)
     clear = scene(shaded(floor(), long, 0.5), figure)
     assert not joined(clear).any(), "it does not touch"
     long = cv2.GaussianBlur(((X > 120) & (np.abs(Y - 186) < 7)).astype(np.float32), (0, 0), 1.0)
